@@ -1,0 +1,152 @@
+package client
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"net"
+	"time"
+
+	"google.golang.org/grpc/credentials"
+	"google.golang.org/grpc/credentials/insecure"
+
+	"github.com/eventnode/eventnode"
+)
+
+// The defaults of the options.
+const (
+	DefaultDialTimeout    = 2 * time.Second
+	DefaultBackoffMin     = 100 * time.Millisecond
+	DefaultBackoffMax     = 5 * time.Second
+	DefaultKeepalive      = 20 * time.Second
+	DefaultWindowBytes    = 4 << 20
+	DefaultMaxMemberships = 100_000
+)
+
+// Option changes what Dial makes.
+type Option func(*options)
+
+// options is what Option sets.
+type options struct {
+	name           string
+	dialTimeout    time.Duration
+	backoffMin     time.Duration
+	backoffMax     time.Duration
+	keepalive      time.Duration
+	windowBytes    int
+	maxMemberships int
+	transport      credentials.TransportCredentials
+	perRPC         credentials.PerRPCCredentials
+	dialer         func(ctx context.Context, addr string) (net.Conn, error)
+	log            *slog.Logger
+}
+
+// WithName names the client where people list subscriptions (the holder).
+// Defaults to no name; WithHolder of one subscription goes before it.
+func WithName(name string) Option { return func(o *options) { o.name = name } }
+
+// WithDialTimeout bounds how long one address may take to answer, how long
+// Dial takes in all, and how long a call waits for a lost connection to come
+// back before it is ErrUnavailable. Defaults to 2 s.
+func WithDialTimeout(d time.Duration) Option { return func(o *options) { o.dialTimeout = d } }
+
+// WithBackoff bounds the jittered pause between two rounds over all addresses.
+// Defaults to 100 ms and 5 s.
+func WithBackoff(least, most time.Duration) Option {
+	return func(o *options) { o.backoffMin, o.backoffMax = least, most }
+}
+
+// WithKeepalive sets after how long a silent node is asked for a sign of life;
+// it has a quarter of that to give it. gRPC raises less than 10 s to 10 s; a
+// negative value turns it off. Defaults to 20 s.
+func WithKeepalive(d time.Duration) Option { return func(o *options) { o.keepalive = d } }
+
+// WithWindow bounds the bytes of each publisher that the node has not accepted
+// yet. More in flight is faster over long distances, and more is lost with a
+// connection. Defaults to 4 MiB.
+func WithWindow(bytes int) Option { return func(o *options) { o.windowBytes = bytes } }
+
+// WithMaxMemberships bounds the group memberships that the client remembers in
+// order to join again. Defaults to 100,000.
+func WithMaxMemberships(n int) Option { return func(o *options) { o.maxMemberships = n } }
+
+// WithTransportCredentials sets the transport's security, such as
+// credentials.NewTLS. Defaults to none.
+func WithTransportCredentials(c credentials.TransportCredentials) Option {
+	return func(o *options) { o.transport = c }
+}
+
+// WithPerRPCCredentials attaches credentials to each call. Defaults to none.
+func WithPerRPCCredentials(c credentials.PerRPCCredentials) Option {
+	return func(o *options) { o.perRPC = c }
+}
+
+// WithToken sends "authorization: Bearer token" with each call. It refuses to
+// do so without transport security.
+func WithToken(token string) Option { return WithPerRPCCredentials(bearer(token)) }
+
+// WithDialer opens connections with dial instead of by TCP: for in-memory
+// networks and proxies.
+func WithDialer(dial func(ctx context.Context, addr string) (net.Conn, error)) Option {
+	return func(o *options) { o.dialer = dial }
+}
+
+// WithLogger takes logs about the connection: lost, found again, and what was
+// told to nobody else. Defaults to none.
+func WithLogger(log *slog.Logger) Option { return func(o *options) { o.log = log } }
+
+// newOptions applies opts to the defaults.
+func newOptions(opts []Option) options {
+	o := options{
+		dialTimeout:    DefaultDialTimeout,
+		backoffMin:     DefaultBackoffMin,
+		backoffMax:     DefaultBackoffMax,
+		keepalive:      DefaultKeepalive,
+		windowBytes:    DefaultWindowBytes,
+		maxMemberships: DefaultMaxMemberships,
+		transport:      insecure.NewCredentials(),
+		log:            slog.New(slog.DiscardHandler),
+		dialer: func(ctx context.Context, addr string) (net.Conn, error) {
+			return new(net.Dialer).DialContext(ctx, "tcp", addr)
+		},
+	}
+	d := o
+	for _, opt := range opts {
+		opt(&o)
+	}
+	o.dialTimeout = positive(o.dialTimeout, d.dialTimeout)
+	o.windowBytes = positive(o.windowBytes, d.windowBytes)
+	o.maxMemberships = positive(o.maxMemberships, d.maxMemberships)
+	return o
+}
+
+// check refuses credentials that would travel in the clear, before anything is
+// dialled.
+func (o *options) check() error {
+	plain := insecure.NewCredentials().Info().SecurityProtocol
+	if o.transport.Info().SecurityProtocol == plain && o.perRPC != nil && o.perRPC.RequireTransportSecurity() {
+		return fmt.Errorf("credentials need transport security: %w", eventnode.ErrInvalidArgument)
+	}
+	return nil
+}
+
+// positive is v, or else if that is no use.
+func positive[T int | time.Duration](v, otherwise T) T {
+	if v <= 0 {
+		return otherwise
+	}
+	return v
+}
+
+// bearer is a token as credentials of each call.
+type bearer string
+
+var _ credentials.PerRPCCredentials = bearer("")
+
+// GetRequestMetadata implements credentials.PerRPCCredentials.
+func (b bearer) GetRequestMetadata(context.Context, ...string) (map[string]string, error) {
+	return map[string]string{"authorization": "Bearer " + string(b)}, nil
+}
+
+// RequireTransportSecurity implements credentials.PerRPCCredentials.
+func (bearer) RequireTransportSecurity() bool { return true }

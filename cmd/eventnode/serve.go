@@ -1,0 +1,199 @@
+package main
+
+import (
+	"context"
+	"encoding/base64"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/eventnode/eventnode"
+	"github.com/eventnode/eventnode/node"
+)
+
+// server is what serve needs of a node; *node.Node has it.
+type server interface {
+	Run(ctx context.Context) error
+	Ready() <-chan struct{}
+	Self() eventnode.NodeRef
+	GossipAddress() string
+	RPCAddress() string
+	HTTPAddress() string
+}
+
+var _ server = (*node.Node)(nil)
+
+// newNode is app.newServer in the real program.
+func newNode(cfg node.Config) (server, error) {
+	n, err := node.New(cfg)
+	if err != nil {
+		return nil, err
+	}
+	return n, nil
+}
+
+// serveFlags are those of serve.
+type serveFlags struct {
+	cfg                 node.Config
+	name, keyFile       string
+	labels              []string
+	logLevel, logFormat string
+}
+
+// serveCommand is `eventnode serve`.
+func (a *app) serveCommand() *cobra.Command {
+	var f serveFlags
+	cmd := &cobra.Command{
+		Use:   "serve",
+		Short: "Run a node until ctrl-C",
+		Long: `Runs one node of a cluster until ctrl-C or SIGTERM; it then hands over what it leads,
+sends its clients to other nodes, and says goodbye to these. It stays a member of the
+cluster: "eventnode leave" is for good. A line on stdout says when it serves, and where; logs go to stderr.
+
+A node has two ports: gossip (UDP and TCP, 7400 by default), by which nodes find
+each other, and rpc (TCP, 7401), for clients and for the events between nodes. By
+default both listen on 127.0.0.1. To be reached from other machines bind them to
+an address of this one, or to all with 0.0.0.0, and say with --advertise-gossip
+and --advertise-rpc what others should use where that is not the private address
+of this machine.
+
+--join names the gossip address of any node of the cluster, its own too: give
+all nodes the same list. dns:NAME:PORT stands for all addresses of a name, and
+srv:NAME for its SRV records. A node keeps trying, so nodes may start in any
+order.
+
+--name must be unique; it defaults to host name and rpc port. The rpc port has no
+access control: keep it inside.
+
+--data keeps what must outlive the process. A node that has it also keeps copies of
+durable streams (--no-storage: it does not). Their cluster is founded once, by as
+many such nodes as --bootstrap-expect says; give all the same number. A node
+without --join founds one alone. --label says something of the node, such as
+disk=ssd: copies can be kept on nodes that have it ("eventnode streams pools").
+
+--http is for operators and their tools: metrics, health, profiles. With --http-ingest
+it also takes CloudEvents, from anybody who reaches it, for any topic and stream:
+
+  POST /v1/topics/TOPIC/events     dispatched: 202
+  POST /v1/streams/STREAM/events   201 with the position, when they are durable`,
+		Example: `  eventnode serve --name n1
+  eventnode serve --name n2 --gossip 0.0.0.0:7400 --rpc 0.0.0.0:7401 --join 10.0.0.1:7400 --join 10.0.0.2:7400
+  eventnode serve --join dns:eventnode.default.svc:7400 --data /var/lib/eventnode --bootstrap-expect 3 --http 127.0.0.1:7402`,
+		Args: args(0, 0, ""),
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if err := f.finish(a.stderr); err != nil {
+				return err
+			}
+			return a.serve(cmd.Context(), f.cfg)
+		},
+	}
+	fs := cmd.Flags()
+	fs.StringVar(&f.name, "name", "", "name of the node, unique in the cluster (default: host name and rpc port)")
+	fs.StringVar(&f.cfg.GossipAddress, "gossip", "", "HOST:PORT to bind for gossip (default 127.0.0.1:7400)")
+	fs.StringVar(&f.cfg.RPCAddress, "rpc", "", "HOST:PORT to bind for rpc (default "+defaultAddr()+")")
+	fs.StringVar(&f.cfg.AdvertiseGossip, "advertise-gossip", "", "HOST:PORT that other nodes use for --gossip")
+	fs.StringVar(&f.cfg.AdvertiseRPC, "advertise-rpc", "", "HOST:PORT that other nodes use for --rpc")
+	fs.StringSliceVar(&f.cfg.Seeds, "join", nil, "gossip address of a node: HOST:PORT, dns:NAME:PORT or srv:NAME; may be given several times")
+	fs.StringVar(&f.cfg.SeedFile, "join-file", "", "file with an address for --join a line, read anew at each try")
+	fs.StringVar(&f.cfg.Cluster, "cluster", "", "name of the cluster; nodes of another are not heard (default eventnode)")
+	fs.StringVar(&f.cfg.DataDir, "data", "", "directory for what must outlive the process (default: none)")
+	fs.IntVar(&f.cfg.Storage.BootstrapExpect, "bootstrap-expect", 0, "nodes with storage that found the durable plane, 1 to 5 (default: 1 without --join, else none)")
+	fs.IntVar(&f.cfg.Storage.Replicas, "replicas", 3, "copies of durable streams, 1 to 5")
+	fs.BoolVar(&f.cfg.Storage.Off, "no-storage", false, "keep no copies of durable streams, in spite of --data")
+	fs.StringSliceVar(&f.labels, "label", nil, "KEY=VALUE that is said of the node, for pools of streams; may be given several times")
+	fs.StringVar(&f.cfg.Zone, "zone", "", "failure domain, such as a data centre")
+	fs.StringVar(&f.cfg.HTTPAddress, "http", "", "HOST:PORT for /metrics, /livez, /readyz and /debug/pprof (default: off)")
+	fs.BoolVar(&f.cfg.HTTPIngest, "http-ingest", false, "take CloudEvents at --http, from whoever reaches it")
+	fs.StringVar(&f.keyFile, "gossip-key-file", "", "file with the cluster's secret: 16, 24 or 32 bytes in base64 (openssl rand -base64 32)")
+	fs.StringVar(&f.logLevel, "log-level", "info", "debug, info, warn or error")
+	fs.StringVar(&f.logFormat, "log-format", "text", "text or json")
+	return cmd
+}
+
+// finish turns the flags that are not strings of Config into its fields.
+func (f *serveFlags) finish(logs io.Writer) (err error) {
+	f.cfg.ID = eventnode.NodeID(f.name)
+	f.cfg.Version = readVersion().Version
+	if f.cfg.HTTPIngest && f.cfg.HTTPAddress == "" {
+		return usagef("--http-ingest needs --http HOST:PORT: where to take events")
+	}
+	if f.cfg.Labels, err = parseLabels(f.labels); err != nil {
+		return err
+	}
+	if f.cfg.Logger, err = newLogger(logs, f.logLevel, f.logFormat); err != nil {
+		return err
+	}
+	if f.keyFile != "" {
+		f.cfg.GossipKey, err = readKey(f.keyFile)
+	}
+	return err
+}
+
+// newLogger makes the logger of a node.
+func newLogger(w io.Writer, level, format string) (*slog.Logger, error) {
+	var l slog.Level
+	if err := l.UnmarshalText([]byte(level)); err != nil {
+		return nil, usagef("--log-level %q: use debug, info, warn or error", level)
+	}
+	opts := &slog.HandlerOptions{Level: l}
+	switch format {
+	case "text":
+		return slog.New(slog.NewTextHandler(w, opts)), nil
+	case "json":
+		return slog.New(slog.NewJSONHandler(w, opts)), nil
+	}
+	return nil, usagef("--log-format %q: use text or json", format)
+}
+
+// readKey reads a gossip key. Its errors do not quote what the file holds.
+func readKey(file string) ([]byte, error) {
+	text, err := os.ReadFile(file)
+	if err != nil {
+		return nil, usagef("--gossip-key-file: %v", err)
+	}
+	key, err := base64.StdEncoding.DecodeString(strings.TrimSpace(string(text)))
+	if err != nil || (len(key) != 16 && len(key) != 24 && len(key) != 32) {
+		return nil, usagef("--gossip-key-file %s: it must hold 16, 24 or 32 bytes in base64", file)
+	}
+	return key, nil
+}
+
+// servingJSON is what serve --json prints when the node serves.
+type servingJSON struct {
+	Serving eventnode.NodeID `json:"serving"`
+	Epoch   uint64           `json:"epoch"`
+	RPC     string           `json:"rpc"`
+	Gossip  string           `json:"gossip"`
+	HTTP    string           `json:"http,omitempty"`
+}
+
+// serve runs a node until ctx ends or it fails.
+func (a *app) serve(ctx context.Context, cfg node.Config) error {
+	n, err := a.newServer(cfg)
+	if err != nil {
+		return usageError{err}
+	}
+	ended := make(chan error, 1)
+	go func() { ended <- n.Run(ctx) }()
+	select {
+	case err := <-ended:
+		return err
+	case <-n.Ready():
+	}
+	s := servingJSON{n.Self().ID, n.Self().Epoch, n.RPCAddress(), n.GossipAddress(), n.HTTPAddress()}
+	err = a.printObject(s, func(w io.Writer) {
+		fmt.Fprintf(w, "%s serves: rpc %s, gossip %s", s.Serving, s.RPC, s.Gossip)
+		if s.HTTP != "" {
+			fmt.Fprintf(w, ", http %s", s.HTTP)
+		}
+		fmt.Fprintln(w)
+	})
+	if err != nil {
+		cfg.Logger.Warn("stdout cannot be written", "error", err)
+	}
+	return <-ended
+}

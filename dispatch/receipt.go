@@ -1,0 +1,138 @@
+package dispatch
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/eventnode/eventnode"
+)
+
+// A receipt is gathered without anybody waiting for it: each node's answer
+// comes through its reply, and when the last came, or the time is up, done is
+// called, once. The time counts from the dispatch.
+
+// gather is a receipt on its way.
+type gather struct {
+	timeout time.Duration
+
+	mu      sync.Mutex
+	receipt eventnode.Receipt
+	open    []bool // nodes that have not answered
+	left    int    // how many those are, and 1 as long as the event is under way
+	done    func(eventnode.Receipt)
+}
+
+// expect adds a node and returns its reply.
+func (g *gather) expect(node eventnode.NodeID) func(int, error) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	i := len(g.open)
+	g.receipt.Nodes = append(g.receipt.Nodes, eventnode.NodeReceipt{Node: node})
+	g.open = append(g.open, true)
+	g.left++
+	return func(reached int, err error) { g.finish(g.answer(i, reached, err)) }
+}
+
+// answer notes a node's answer, and returns done if that was the last one.
+func (g *gather) answer(i, reached int, err error) func(eventnode.Receipt) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.done == nil || !g.open[i] {
+		return nil
+	}
+	g.open[i] = false
+	g.receipt.Nodes[i].Reached, g.receipt.Nodes[i].Err = reached, err
+	g.receipt.Reached += reached
+	return g.countDown()
+}
+
+// sent notes that the event is on all its ways.
+func (g *gather) sent() {
+	g.mu.Lock()
+	var done func(eventnode.Receipt)
+	if g.done != nil {
+		done = g.countDown()
+	}
+	g.mu.Unlock()
+	g.finish(done)
+}
+
+// countDown takes one off left, and returns done if that was the last one.
+func (g *gather) countDown() func(eventnode.Receipt) {
+	if g.left--; g.left > 0 {
+		return nil
+	}
+	done := g.done
+	g.done = nil
+	return done
+}
+
+// expire ends the receipt with what there is.
+func (g *gather) expire() {
+	g.mu.Lock()
+	done := g.done
+	g.done = nil
+	if done != nil {
+		for i, open := range g.open {
+			if open {
+				g.receipt.Nodes[i].Err = fmt.Errorf("no answer within %v: %w", g.timeout, eventnode.ErrOutcomeUnknown)
+			}
+		}
+	}
+	g.mu.Unlock()
+	g.finish(done)
+}
+
+// finish hands the receipt over. Nobody writes to it any more.
+func (g *gather) finish(done func(eventnode.Receipt)) {
+	if done != nil {
+		done(g.receipt)
+	}
+}
+
+// track is route for one event that wants a receipt.
+func (p *Publisher) track(ctx context.Context, views []*view, envelope []byte, r run, timeout time.Duration, done func(eventnode.Receipt)) {
+	if timeout <= 0 {
+		timeout = eventnode.DefaultReceiptTimeout
+	}
+	gathering, cancel := context.WithTimeout(ctx, timeout)
+	g := &gather{timeout: timeout, left: 1, done: func(rc eventnode.Receipt) {
+		cancel()
+		done(rc)
+	}}
+	context.AfterFunc(gathering, g.expire)
+	g.send(ctx, gathering, p, views, envelope, r)
+}
+
+// send gives the event to everybody; see route. Waiting for room in a queue
+// has nothing to do with the time that receipts have.
+func (g *gather) send(ctx, gathering context.Context, p *Publisher, views []*view, envelope []byte, r run) {
+	var local func(int, error)
+	if anyLocal(views) {
+		local = g.expect(p.d.cfg.Self)
+	}
+	var f fan
+	p.d.offer(views, r, &f)
+	topic := account(views)
+	for _, to := range peers(views) {
+		p.d.cfg.Links.Track(gathering, to, p.lane, topic, envelope, g.expect(to.ID))
+		p.d.count.sent.Add(1)
+	}
+	p.d.wait(ctx, &f)
+	if local != nil {
+		local(f.reached, nil)
+	}
+	g.sent()
+}
+
+// anyLocal reports whether a subscription of this node is to one of the topics.
+func anyLocal(views []*view) bool {
+	for _, v := range views {
+		if len(v.chunks) > 0 {
+			return true
+		}
+	}
+	return false
+}

@@ -1,0 +1,209 @@
+package dispatch
+
+import (
+	"hash/maphash"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/eventnode/eventnode"
+)
+
+// The table says for each topic where its events go: which other nodes want
+// them, and which subscriptions of this node.
+//
+// It is read for each run of events and changed for each subscription. A reader
+// takes a view, which never changes, under a read lock of one shard; a change
+// makes a new view. Subscriptions stand in chunks, so that a topic with 10,000
+// of them costs a change one chunk and a list of 40, not 10,000.
+
+const (
+	shardCount = 64
+	chunkSize  = 256
+)
+
+// view is where the events of one topic go. It never changes.
+type view struct {
+	topic  string
+	known  bool // the topic is valid here
+	peers  []eventnode.NodeRef
+	chunks [][]*Subscription // all full but the last
+}
+
+// seat is a subscription's place in a topic.
+type seat struct {
+	topic string
+	sub   *Subscription
+	route *route
+	index int // in route.seats; guarded by the shard
+}
+
+// route is the changing side of a topic. Its shard guards it.
+type route struct {
+	view  *view
+	seats []*seat // in the order of view.chunks
+
+	announced bool
+	busy      chan struct{} // closed at the end of Announce or Withdraw; nil if neither is under way
+	lingering bool          // in the queue of lingers
+	emptied   time.Time     // when the last seat left
+}
+
+// empty reports whether nobody needs the route any more.
+func (r *route) empty() bool {
+	return len(r.seats) == 0 && len(r.view.peers) == 0 && !r.announced && r.busy == nil && !r.lingering
+}
+
+// shard is a part of the topics.
+type shard struct {
+	mu     sync.RWMutex
+	routes map[string]*route
+	_      [24]byte // a cache line each
+}
+
+// table is all topics.
+type table struct {
+	seed   maphash.Seed
+	shards [shardCount]shard
+}
+
+// newTable makes an empty table.
+func newTable() *table {
+	t := &table{seed: maphash.MakeSeed()}
+	for i := range t.shards {
+		t.shards[i].routes = make(map[string]*route)
+	}
+	return t
+}
+
+// shard returns the part that has topic.
+func (t *table) shard(topic string) *shard {
+	return &t.shards[maphash.String(t.seed, topic)%shardCount]
+}
+
+// find returns where topic goes; nil if nowhere.
+func (t *table) find(topic string) *view {
+	s := t.shard(topic)
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	if r := s.routes[topic]; r != nil {
+		return r.view
+	}
+	return nil
+}
+
+// topics counts the topics that somebody wants.
+func (t *table) topics() (n int) {
+	for i := range t.shards {
+		s := &t.shards[i]
+		s.mu.RLock()
+		n += len(s.routes)
+		s.mu.RUnlock()
+	}
+	return n
+}
+
+// subscriptions lists those to topic.
+func (t *table) subscriptions(topic string) []*Subscription {
+	if v := t.find(topic); v != nil {
+		return slices.Concat(v.chunks...)
+	}
+	return nil
+}
+
+// route returns topic's route, which it makes if necessary. The caller holds
+// the lock.
+func (s *shard) route(topic string, known bool) *route {
+	r := s.routes[topic]
+	if r == nil {
+		r = &route{view: &view{topic: topic, known: known}}
+		s.routes[topic] = r
+	}
+	return r
+}
+
+// drop forgets a route that nobody needs. The caller holds the lock.
+func (s *shard) drop(r *route) {
+	if r.empty() {
+		delete(s.routes, r.view.topic)
+	}
+}
+
+// setPeer adds or removes a node.
+func (t *table) setPeer(topic string, known bool, node eventnode.NodeRef, wants bool) {
+	s := t.shard(topic)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	r := s.route(topic, known)
+	v := *r.view
+	i := slices.Index(v.peers, node)
+	switch {
+	case wants && i < 0:
+		v.peers = append(slices.Clip(v.peers), node)
+		r.view = &v
+	case !wants && i >= 0:
+		v.peers = slices.Delete(slices.Clone(v.peers), i, i+1)
+		r.view = &v
+	}
+	s.drop(r)
+}
+
+// sit adds a subscription to a topic that is known.
+func (t *table) sit(topic string, sub *Subscription) *seat {
+	s := t.shard(topic)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	r := s.route(topic, true)
+	st := &seat{topic: topic, sub: sub, route: r, index: len(r.seats)}
+	r.seats = append(r.seats, st)
+	v := *r.view
+	v.known = true
+	v.chunks = slices.Clone(v.chunks)
+	if last := len(v.chunks) - 1; last >= 0 && len(v.chunks[last]) < chunkSize {
+		// Views that stand keep their length: they do not see what is written
+		// behind it. Only the newest view is appended to.
+		v.chunks[last] = append(v.chunks[last], sub)
+	} else {
+		v.chunks = append(v.chunks, []*Subscription{sub})
+	}
+	r.view = &v
+	return st
+}
+
+// leave removes a subscription from a topic. The last one takes its place. It
+// reports whether the topic has none any more and its interest has to linger.
+func (t *table) leave(st *seat, now time.Time) (linger bool) {
+	s := t.shard(st.topic)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	r := st.route
+	last := len(r.seats) - 1
+	moved := r.seats[last]
+	r.seats[st.index], moved.index = moved, st.index
+	r.seats[last] = nil
+	r.seats = r.seats[:last]
+	r.view = r.view.without(st.index, last, moved.sub)
+	if last > 0 {
+		return false
+	}
+	r.emptied = now
+	linger = r.announced && !r.lingering
+	r.lingering = r.lingering || linger
+	s.drop(r)
+	return linger
+}
+
+// without returns the view with moved at place i and place last gone.
+func (v *view) without(i, last int, moved *Subscription) *view {
+	w := *v
+	w.chunks = slices.Clone(v.chunks)
+	hole, end := i/chunkSize, last/chunkSize
+	w.chunks[hole] = slices.Clone(w.chunks[hole])
+	w.chunks[hole][i%chunkSize] = moved
+	if last%chunkSize == 0 {
+		w.chunks = w.chunks[:end:end]
+	} else {
+		w.chunks[end] = slices.Clone(w.chunks[end][:last%chunkSize])
+	}
+	return &w
+}

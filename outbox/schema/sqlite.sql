@@ -1,0 +1,41 @@
+CREATE TABLE IF NOT EXISTS {table} (
+  seq   INTEGER PRIMARY KEY AUTOINCREMENT,
+  key   TEXT NOT NULL DEFAULT '',
+  event TEXT NOT NULL,
+  added INTEGER NOT NULL DEFAULT (CAST((julianday('now') - 2440587.5) * 86400000.0 AS INTEGER))
+)
+
+CREATE TABLE IF NOT EXISTS {held} (
+  seq      INTEGER PRIMARY KEY,
+  key      TEXT NOT NULL,
+  attempts INTEGER NOT NULL,
+  until    INTEGER NOT NULL
+)
+
+CREATE TABLE IF NOT EXISTS {dead} (
+  number   INTEGER PRIMARY KEY,
+  key      TEXT NOT NULL,
+  event    TEXT NOT NULL,
+  added    INTEGER NOT NULL,
+  died     INTEGER NOT NULL DEFAULT (CAST((julianday('now') - 2440587.5) * 86400000.0 AS INTEGER)),
+  attempts INTEGER NOT NULL,
+  reason   TEXT NOT NULL
+)
+
+CREATE TABLE IF NOT EXISTS {sent} (
+  seq   INTEGER PRIMARY KEY,
+  key   TEXT NOT NULL,
+  event TEXT NOT NULL,
+  added INTEGER NOT NULL,
+  sent  INTEGER NOT NULL DEFAULT (CAST((julianday('now') - 2440587.5) * 86400000.0 AS INTEGER))
+)
+
+CREATE INDEX IF NOT EXISTS "{name}_sent_sent" ON {sent} (sent)
+
+CREATE TABLE IF NOT EXISTS {lease} (
+  id      INTEGER PRIMARY KEY CHECK (id = 1),
+  holder  TEXT NOT NULL,
+  expires INTEGER NOT NULL
+)
+
+INSERT INTO {lease} (id, holder, expires) VALUES (1, '', 0) ON CONFLICT DO NOTHING
