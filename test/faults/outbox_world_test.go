@@ -4,12 +4,14 @@ import (
 	"bytes"
 	"context"
 	"database/sql"
+	"errors"
 	"fmt"
 	"maps"
 	"math/rand/v2"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -125,17 +127,15 @@ func (w *outboxWorld) startRelay() {
 	w.relays = append(w.relays, r)
 }
 
-// leading is the number of the relay that leads, or of any one if none does.
-func (w *outboxWorld) leading() int {
+// leading is the number of the relay that leads, if one does.
+func (w *outboxWorld) leading() (int, bool) {
 	w.Helper()
 	st, err := w.store.Stats(w.Context(), 1)
 	w.ok(err)
-	for i, r := range w.relays {
-		if strings.Contains(st.Holder, fmt.Sprintf("/%d#", r.cmd.Process.Pid)) {
-			return i
-		}
-	}
-	return w.rnd.IntN(len(w.relays))
+	i := slices.IndexFunc(w.relays, func(r *relayProcess) bool {
+		return strings.Contains(st.Holder, fmt.Sprintf("/%d#", r.cmd.Process.Pid))
+	})
+	return i, i >= 0
 }
 
 // replace puts a new relay in the place of one that has ended.
@@ -149,8 +149,8 @@ func (w *outboxWorld) replace(i int) {
 // killRelay kills a relay, mostly the one that leads, and starts another one.
 func (w *outboxWorld) killRelay() {
 	w.Helper()
-	i := w.leading()
-	if w.rnd.IntN(5) == 0 {
+	i, ok := w.leading()
+	if !ok || w.rnd.IntN(5) == 0 {
 		i = w.rnd.IntN(len(w.relays))
 	}
 	w.kills++
@@ -158,10 +158,18 @@ func (w *outboxWorld) killRelay() {
 	w.replace(i)
 }
 
-// stopRelay ends the relay that leads, which is to end well.
+// stopRelay ends the relay that leads, which is to end well. One that does not lead yet
+// may have been started just now, and a signal kills a program that has not begun.
 func (w *outboxWorld) stopRelay() {
 	w.Helper()
-	i := w.leading()
+	var i int
+	w.c.Eventually(60*time.Second, func() error {
+		var ok bool
+		if i, ok = w.leading(); !ok {
+			return errors.New("no relay leads")
+		}
+		return nil
+	})
 	r := w.relays[i]
 	w.ok(r.cmd.Process.Signal(syscall.SIGTERM))
 	select {
