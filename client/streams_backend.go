@@ -100,11 +100,7 @@ func (p *streamPipe) open(patience time.Duration) (err error) {
 	if p.stream, err = p.conn.stream(p.ctx, &bothWays, eventnodev1.StreamService_PublishStream_FullMethodName); err != nil {
 		return err
 	}
-	header, err := p.stream.Header()
-	if err == nil && header == nil { // it has ended
-		err = p.stream.RecvMsg(new(eventnodev1.PublishStreamResponse))
-	}
-	return err
+	return wire.Taken(p.stream)
 }
 
 // connection is one to the address; own says that it is nobody else's.

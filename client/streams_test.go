@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -127,6 +128,24 @@ func TestPublishBesideSilentLeader(t *testing.T) {
 		if took := time.Since(start); took > 20*100*time.Millisecond+50*time.Millisecond {
 			t.Errorf("20 events took %v", took)
 		}
+	})
+}
+
+// A node that does not say that it has taken a producer's stream is given up after the
+// dial timeout, with nothing done.
+func TestPublishToAHangingNode(t *testing.T) {
+	inStreamsBubble(t, func(t *testing.T, w *streamsWorld) {
+		s := w.client("n1").Streams(client.WithPatience(3 * client.DefaultDialTimeout / 2))
+		w.hang("n1", true)
+		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+		defer cancel()
+		_, err := s.Publish(ctx, "a", event.New("x", nil))
+		if !errors.Is(err, eventnode.ErrUnavailable) || !strings.Contains(err.Error(), "n1 has not taken a stream within") {
+			t.Error(err)
+		}
+		w.hang("n1", false)
+		publishNumbers(t, s, 0, 2)
+		wantNumbers(t, s, 2)
 	})
 }
 

@@ -29,6 +29,7 @@ type streamsWorld struct {
 	lis   map[string]*bufconn.Listener
 	srv   map[string]*grpc.Server
 	mute  map[string]bool
+	hangs map[string]bool
 	cut   int
 	dials map[string]int
 }
@@ -36,7 +37,7 @@ type streamsWorld struct {
 func newStreamsWorld(t testing.TB, names ...string) *streamsWorld {
 	w := &streamsWorld{
 		Cluster: sdktest.NewCluster(names...), t: t,
-		lis: make(map[string]*bufconn.Listener), srv: make(map[string]*grpc.Server), mute: make(map[string]bool), dials: make(map[string]int),
+		lis: make(map[string]*bufconn.Listener), srv: make(map[string]*grpc.Server), mute: make(map[string]bool), hangs: make(map[string]bool), dials: make(map[string]int),
 	}
 	for _, name := range names {
 		w.start(name)
@@ -52,7 +53,7 @@ func newStreamsWorld(t testing.TB, names ...string) *streamsWorld {
 func (w *streamsWorld) start(name string) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	srv := grpc.NewServer(grpc.ForceServerCodecV2(wire.NewCodec()), grpc.MaxRecvMsgSize(64<<20), grpc.UnaryInterceptor(w.unary))
+	srv := grpc.NewServer(grpc.ForceServerCodecV2(wire.NewCodec()), grpc.MaxRecvMsgSize(64<<20), grpc.UnaryInterceptor(w.unary), grpc.StreamInterceptor(w.streaming(name)))
 	lis := bufconn.Listen(1 << 20)
 	eventnodev1.RegisterStreamServiceServer(srv, w.Node(name))
 	w.srv[name], w.lis[name] = srv, lis
@@ -92,6 +93,26 @@ func (w *streamsWorld) silence(name string) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.mute[name] = true
+}
+
+// hang has a node take producers' streams, and say nothing about them.
+func (w *streamsWorld) hang(name string, hangs bool) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.hangs[name] = hangs
+}
+
+func (w *streamsWorld) streaming(name string) grpc.StreamServerInterceptor {
+	return func(srv any, stream grpc.ServerStream, info *grpc.StreamServerInfo, next grpc.StreamHandler) error {
+		w.mu.Lock()
+		hangs := w.hangs[name] && info.FullMethod == eventnodev1.StreamService_PublishStream_FullMethodName
+		w.mu.Unlock()
+		if hangs {
+			<-stream.Context().Done()
+			return stream.Context().Err()
+		}
+		return next(srv, stream)
+	}
 }
 
 // DropUnary has the next n calls done and not answered.

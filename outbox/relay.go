@@ -152,16 +152,14 @@ func (r *Relay) work(ctx, life context.Context) (done bool) {
 		if next == nil {
 			next = r.read(life, nil)
 		}
-		var n int
-		var op string
-		var err error
-		next, n, op, err = r.turn(life, next)
+		out := r.turn(life, next)
+		next = out.next
 		switch {
 		case life.Err() != nil: // that is why it failed, if it did
-		case err != nil:
-			r.trouble(life, op, err)
+		case out.err != nil:
+			r.trouble(life, out.failed, out.err)
 			r.pauseUntil(ctx, life)
-		case n > 0:
+		case out.rows > 0:
 			r.fine()
 		default:
 			r.fine()

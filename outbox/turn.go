@@ -50,13 +50,20 @@ func (r *Relay) read(ctx context.Context, underWay []Row) *batch {
 	return b
 }
 
-// turn publishes and settles a batch, and returns how many rows something became of, or
-// what failed and at which operation. If there is more, it reads the next batch meanwhile:
-// nil, if that is not what is to be published next.
-func (r *Relay) turn(ctx context.Context, b *batch) (next *batch, n int, op string, err error) {
+// outcome is what a turn came to.
+type outcome struct {
+	rows   int    // that something became of
+	next   *batch // already read; nil: what is next stands in the table
+	failed string // the operation at which err stopped it
+	err    error
+}
+
+// turn publishes and settles a batch. If there is more, it reads the next one meanwhile.
+func (r *Relay) turn(ctx context.Context, b *batch) outcome {
 	if b.err != nil || len(b.rows) == 0 {
-		return nil, 0, "fetch", b.err
+		return outcome{failed: "fetch", err: b.err}
 	}
+	var next *batch
 	var ahead sync.WaitGroup
 	if b.full {
 		ahead.Go(func() { next = r.read(ctx, b.rows) })
@@ -64,12 +71,13 @@ func (r *Relay) turn(ctx context.Context, b *batch) (next *batch, n int, op stri
 	t := &turn{Relay: r, held: make(map[string]bool)}
 	t.done.Keep = r.cfg.KeepSent > 0
 	t.publish(ctx, t.whole(b.items))
+	var err error
 	if !t.done.empty() {
 		err = r.settle(ctx, t.done)
 	}
 	ahead.Wait()
 	if err != nil {
-		return nil, 0, "settle", err
+		return outcome{failed: "settle", err: err}
 	}
 	t.count(b)
 	if len(t.done.Sent)+len(t.done.Dead) < len(b.rows) {
@@ -78,7 +86,8 @@ func (r *Relay) turn(ctx context.Context, b *batch) (next *batch, n int, op stri
 	if len(t.done.Sent) == 0 && len(t.done.Retry) > 0 && t.trouble == nil {
 		t.trouble = t.last // perhaps it is not about these events: not so fast
 	}
-	return next, len(t.done.Sent) + len(t.done.Retry) + len(t.done.Dead), "publish", t.trouble
+	rows := len(t.done.Sent) + len(t.done.Retry) + len(t.done.Dead)
+	return outcome{rows: rows, next: next, failed: "publish", err: t.trouble}
 }
 
 // storeTimeout bounds what is asked of the store: a connection may be dead without

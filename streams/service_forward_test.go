@@ -168,6 +168,40 @@ func TestCallsWaitForALeader(t *testing.T) {
 	})
 }
 
+// A producer's stream has its header when a leader has taken it, and not before; without
+// one it ends with nothing done.
+func TestHeaderSaysThatALeaderHasTakenIt(t *testing.T) {
+	for i, name := range []string{"at the leader", "at a follower"} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				_, _, m, c := withFollower(t)
+				api := c.nodes[i].api
+				m.leads.Store(false)
+				c.lead(-1)
+				stream, err := api.PublishStream(aMinute(t))
+				if err != nil {
+					t.Fatal(err)
+				}
+				if header, err := stream.Header(); err != nil || header != nil {
+					t.Errorf("without a leader: %v, %v", header, err)
+				}
+				_, err = stream.Recv()
+				wantStatus(t, err, codes.Unavailable, eventnode.ErrUnavailable)
+				begun := time.Now()
+				c.lead(0) // who has not heard of it yet
+				time.AfterFunc(leaderWait/2, func() { m.leads.Store(true) })
+				if stream, err = api.PublishStream(aMinute(t)); err != nil {
+					t.Fatal(err)
+				}
+				header, err := stream.Header()
+				if took := time.Since(begun); err != nil || header == nil || took < leaderWait/2 {
+					t.Errorf("after %v: %v, %v", took, header, err)
+				}
+			})
+		})
+	}
+}
+
 // A leader that stops answering, and is replaced, ends what was forwarded to it: a
 // write with no known outcome, a read with nothing done.
 func TestForwardedCallsEndWithTheLeader(t *testing.T) {
@@ -177,6 +211,17 @@ func TestForwardedCallsEndWithTheLeader(t *testing.T) {
 		m.hold(true)
 		time.AfterFunc(time.Second, func() { c.lead(-1) })
 		_, err := follower.api.Publish(aMinute(t), &eventnodev1.PublishRequest{Batches: []*eventnodev1.PublishBatch{{Stream: streamName("a"), Envelopes: events("1")}}})
+		wantStatus(t, err, codes.Unknown, eventnode.ErrOutcomeUnknown)
+		c.lead(0)
+		producer, err := follower.api.PublishStream(aMinute(t))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := producer.Send(&eventnodev1.PublishStreamRequest{Batches: []*eventnodev1.PublishBatch{{Stream: streamName("a"), Envelopes: events("1")}}}); err != nil {
+			t.Fatal(err)
+		}
+		time.AfterFunc(time.Second, func() { c.lead(-1) })
+		_, err = producer.Recv()
 		wantStatus(t, err, codes.Unknown, eventnode.ErrOutcomeUnknown)
 		c.lead(0)
 		stream, err := follower.api.Read(aMinute(t), &eventnodev1.ReadRequest{Stream: streamName("a"), Follow: true})

@@ -76,10 +76,7 @@ func (s *Service) PublishStream(stream grpc.BidiStreamingServer[eventnodev1.Publ
 
 // pipePublish passes a producer's stream on to the leader.
 func (s *Service) pipePublish(stream grpc.ServerStream, to *call) error {
-	header, err := to.Header()
-	if err == nil && header == nil { // it has ended: the leader did not take it
-		err = to.RecvMsg(&wire.Frame{})
-	}
+	err := wire.Taken(to)
 	if err == nil {
 		err = stream.SendHeader(nil)
 	}
