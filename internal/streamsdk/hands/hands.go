@@ -73,8 +73,6 @@ type stream struct {
 	// come is in came. Waited is what waited before, and has not come.
 	resuming     bool
 	came, waited numbers
-	// unwanted says that what waited before the call is given back as it comes.
-	unwanted bool
 	// nacked is the last request that has events of a keyed group come again: what was
 	// handed out before the node took it is given back.
 	nacked *request
@@ -146,7 +144,7 @@ func (h *Hands) Fence() {
 	h.sent, h.out, h.said = nil, nil, nil
 	for _, st := range h.byName {
 		st.held, st.came, st.waited, st.parts, st.waiting, st.longer, st.resuming = nil, nil, nil, nil, 0, nil, false
-		st.nacked, st.unwanted = nil, false
+		st.nacked = nil
 	}
 	h.waiting = amount{}
 }
@@ -211,15 +209,22 @@ func (h *Hands) deliver(st *stream, d delivery, now time.Time) {
 			number: s.GetNumber(), count: n, deliveries: int(d.GetDeliveries()), records: mine, at: now}
 		h.given = h.given.minus(amount{n, len(mine)})
 		if st.resuming {
-			h.recognize(st, p, now)
-			continue
+			p = h.recognize(st, p, d.GetAfter(), now)
 		}
-		if st.isEarly(d.GetAfter()) {
-			h.giveBack(st, p)
-			continue
+		if p.count > 0 {
+			h.takeIn(st, p, d.GetAfter())
 		}
-		h.wait(st, p)
 	}
+}
+
+// takeIn has events wait that nothing is known of, unless there may be others before
+// them that were nacked.
+func (h *Hands) takeIn(st *stream, p part, after uint64) {
+	if st.isEarly(after) {
+		h.giveBack(st, p)
+		return
+	}
+	h.wait(st, p)
 }
 
 // wait has events wait for a batch.

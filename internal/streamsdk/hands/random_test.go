@@ -84,7 +84,7 @@ func (w *randomWorld) lose() {
 	if !w.honest && w.rng.IntN(3) == 0 {
 		w.h.Fence()
 		for _, e := range w.events {
-			if e.epoch > 0 && w.rng.IntN(2) == 0 { // others have it, and give it back
+			if e.epoch > 0 && (w.oneKey || w.rng.IntN(2) == 0) { // others have it, and give it back
 				e.epoch = 0
 			}
 		}

@@ -36,8 +36,9 @@ func (h *Hands) saidOf(st *stream) bool {
 	})
 }
 
-// recognize sorts events that came while what was in hand comes again.
-func (h *Hands) recognize(st *stream, p part, now time.Time) {
+// recognize sorts events that came while what was in hand comes again. The rest has come
+// for the first time.
+func (h *Hands) recognize(st *stream, p part, after uint64, now time.Time) (rest part) {
 	for p.count > 0 && st.resuming {
 		class, r := h.classify(st, p.number)
 		if class == isNew && p.deliveries <= 1 {
@@ -61,16 +62,10 @@ func (h *Hands) recognize(st *stream, p part, now time.Time) {
 		default:
 			st.came = st.came.add(head.span())
 			st.waited, _ = st.waited.remove(head.span())
-			if st.unwanted {
-				h.giveBack(st, head)
-				break
-			}
-			h.wait(st, head)
+			h.takeIn(st, head, after)
 		}
 	}
-	if p.count > 0 {
-		h.wait(st, p)
-	}
+	return p
 }
 
 // class is what is known of an event that comes.
@@ -106,6 +101,9 @@ func (h *Hands) sayAgain(st *stream, s span, r *request) {
 	var events numbers
 	sn.set, events = sn.set.remove(s)
 	h.put(&h.out, r.Settlement, st, events, r.batches, r.order)
+	if isNack(r.Verb) {
+		h.keepOrder(st)
+	}
 	h.tidySaid(nil)
 }
 
@@ -125,7 +123,7 @@ func (h *Hands) resumed(st *stream) {
 	if !st.resuming {
 		return
 	}
-	st.resuming, st.came, st.waited, st.unwanted = false, nil, nil, false
+	st.resuming, st.came, st.waited = false, nil, nil
 	for _, r := range h.said {
 		sn := r.of(st)
 		events := sn.set

@@ -37,11 +37,14 @@ func (h *Hands) Settle(b *Batch, d *eventnode.StreamDelivery, s eventnode.Settle
 		delete(st.longer, d.Number())
 	}
 	h.say(s, st, one, b.self)
-	if s.Verb == eventnode.VerbNack || s.Verb == eventnode.VerbNackSilent {
+	if isNack(s.Verb) {
 		h.keepOrder(st)
 	}
 	return nil
 }
+
+// isNack reports whether events come again.
+func isNack(v eventnode.Verb) bool { return v == eventnode.VerbNack || v == eventnode.VerbNackSilent }
 
 // keepOrder gives back what waits of a keyed group when an event before it is to come
 // again: there may be some of its key among it, and they are to come behind it.
@@ -49,7 +52,6 @@ func (h *Hands) keepOrder(st *stream) {
 	if !st.keyed {
 		return
 	}
-	st.unwanted = st.resuming
 	parts := st.parts
 	st.parts = nil
 	for _, p := range parts {

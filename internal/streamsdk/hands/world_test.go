@@ -23,6 +23,7 @@ type server struct {
 	epoch   uint64
 	wait    time.Duration
 	keyed   bool
+	oneKey  bool // keyed, and each stream is one key
 
 	credit  amount
 	given   int // messages with credit
@@ -41,6 +42,7 @@ type served struct {
 	deliveries int
 	acked      int
 	dead       bool
+	putOff     bool // it was nacked, and comes later
 }
 
 func newServer(t testing.TB, streams ...string) *server {
@@ -69,7 +71,23 @@ func (s *server) open() {
 
 // step delivers what there is credit for, or tells that there is nothing.
 func (s *server) step() {
-	var out []*served
+	out := s.fetch()
+	if len(out) > 0 {
+		s.told = -1
+		s.deliver(out)
+		return
+	}
+	if s.told != s.given && s.credit.events > 0 && s.credit.bytes > 0 {
+		s.told = s.given
+		s.send(&eventnodev1.ConsumeResponse{Idle: true}, nil)
+	}
+}
+
+// fetch is what can be delivered now.
+func (s *server) fetch() (out []*served) {
+	if s.oneKey {
+		return s.fetchKeyed()
+	}
 	for _, e := range s.events { // what was in hand is first
 		if s.fits(len(out)) && e.epoch > 0 && e.epoch < s.epoch {
 			out = append(out, e)
@@ -80,15 +98,23 @@ func (s *server) step() {
 			out = append(out, e)
 		}
 	}
-	if len(out) > 0 {
-		s.told = -1
-		s.deliver(out)
-		return
+	return out
+}
+
+// fetchKeyed leaves out what was put off, and what is behind an event of its key that
+// nobody has in hand now.
+func (s *server) fetchKeyed() (out []*served) {
+	heldUp := map[int]bool{}
+	for _, e := range s.events {
+		switch {
+		case e.acked > 0 || e.dead || e.epoch == s.epoch:
+		case e.putOff || heldUp[e.stream] || !s.fits(len(out)):
+			heldUp[e.stream] = true
+		default:
+			out = append(out, e)
+		}
 	}
-	if s.told != s.given && s.credit.events > 0 && s.credit.bytes > 0 {
-		s.told = s.given
-		s.send(&eventnodev1.ConsumeResponse{Idle: true}, nil)
-	}
+	return out
 }
 
 func (s *server) fits(n int) bool { return n < min(s.credit.events, 7) && s.credit.bytes > 0 }
@@ -171,7 +197,7 @@ func (s *server) say(e *served, verb eventnodev1.Verb) {
 	case eventnodev1.Verb_VERB_TERMINATE:
 		e.dead, e.epoch = true, 0
 	case eventnodev1.Verb_VERB_NACK:
-		e.epoch = 0
+		e.epoch, e.putOff = 0, s.oneKey
 	case eventnodev1.Verb_VERB_NACK_SILENT:
 		e.epoch = 0
 		e.deliveries--
