@@ -234,9 +234,13 @@ func (r *run) pulse() {
 	}
 }
 
-// done says how working on a batch ended.
-func (r *run) done(b *hands.Batch, how hands.Outcome) {
+// done says how working on a batch ended. After the last one no more is asked for: it
+// would come, be nobody's, and count as delivered if the node is lost.
+func (r *run) done(b *hands.Batch, how hands.Outcome, last bool) {
 	r.mu.Lock()
+	if last {
+		r.hands.Enough()
+	}
 	r.hands.Finish(b, how)
 	r.mu.Unlock()
 	signal(r.work)

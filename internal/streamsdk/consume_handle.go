@@ -20,7 +20,7 @@ func (r *run) handleAll(ctx context.Context, handler eventnode.StreamHandler) er
 		if ctx.Err() != nil && how == hands.Failed {
 			how = hands.Interrupted
 		}
-		r.done(b, how)
+		r.done(b, how, ctx.Err() != nil)
 	}
 }
 
@@ -144,7 +144,7 @@ func (r *run) yieldAll(ctx context.Context, yield func(*eventnode.StreamDelivery
 				break
 			}
 			if stopped = !yield(d, nil); stopped {
-				r.done(b, hands.Interrupted) // this one, too
+				r.done(b, hands.Interrupted, true) // this one, too
 				return true, nil
 			}
 			if !r.k.o.ManualAck {
@@ -157,6 +157,6 @@ func (r *run) yieldAll(ctx context.Context, yield func(*eventnode.StreamDelivery
 		if ctx.Err() != nil {
 			how = hands.Interrupted
 		}
-		r.done(b, how)
+		r.done(b, how, ctx.Err() != nil)
 	}
 }

@@ -31,7 +31,7 @@ func (h *Hands) window() amount {
 
 // credit is what to give now; nil if there is nothing.
 func (h *Hands) credit() *eventnodev1.ConsumerCredit {
-	if h.end != goOn || h.cfg.NoPrefetch && h.running != nil && h.credited || h.isNacking() {
+	if h.enough || h.end != goOn || h.cfg.NoPrefetch && h.running != nil && h.credited || h.isNacking() {
 		return nil
 	}
 	missing := h.window().minus(h.given).minus(h.waiting).minus(h.worked)

@@ -50,9 +50,10 @@ type Hands struct {
 	draining bool
 	pokes    pokes
 
-	end  ending
-	told bool              // that it ends
-	lost map[string]uint64 // events to be told of, by stream
+	enough bool // no more credit is given
+	end    ending
+	told   bool              // that it ends
+	lost   map[string]uint64 // events to be told of, by stream
 }
 
 // stream is a stream of a consumer.

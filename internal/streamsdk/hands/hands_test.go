@@ -398,3 +398,22 @@ func TestMalformed(t *testing.T) {
 		}
 	}
 }
+
+// Who wants no more gives no credit, though the window has room.
+func TestEnough(t *testing.T) {
+	for _, enough := range []bool{false, true} {
+		w := newWorld(t, Config{Count: 2, NoPrefetch: true}, "a")
+		w.publish(0, 4)
+		w.settleDown()
+		b, _ := w.next("0-1", "0-2")
+		if enough {
+			w.h.Enough()
+		}
+		w.h.Finish(b, Succeeded)
+		w.settleDown()
+		if w.h.Ready() == enough {
+			t.Errorf("enough: %v; %v in hand", enough, w.h.waiting)
+		}
+		w.wantAcked(1, 1, 0, 0)
+	}
+}

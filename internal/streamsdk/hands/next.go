@@ -46,6 +46,9 @@ func creditRequest(c *eventnodev1.ConsumerCredit) *eventnodev1.ConsumeRequest {
 	return &eventnodev1.ConsumeRequest{Request: &eventnodev1.ConsumeRequest_Credit{Credit: c}}
 }
 
+// Enough says that no more events are wanted: there will be no more credit.
+func (h *Hands) Enough() { h.enough = true }
+
 // End ends the consumer: when all that was said is sent, the call is closed, or, to keep
 // what is in hand, half-closed. What waits is given back if the call is closed.
 func (h *Hands) End(keep bool) {
