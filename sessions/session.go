@@ -1,0 +1,223 @@
+package sessions
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"github.com/eventnode/eventnode/sessions/internal/replay"
+)
+
+// Identity is who a session is for, and what it asked for.
+type Identity struct {
+	User  Snowflake
+	Shard Shard
+	Bot   bool
+	// Intents is which events it wants, a bit each; see package chat.
+	Intents uint64
+	// LargeThreshold is from how many members on a guild is sent without those that are
+	// offline.
+	LargeThreshold int
+}
+
+// Session is one client. Its log outlives its sockets.
+type Session struct {
+	Identity
+	id    ID
+	since time.Time
+	m     *Manager
+
+	mu     sync.Mutex
+	log    replay.Log[*Event]
+	socket *Socket // nil: detached
+	ended  bool
+
+	// place is where it is among those that are detached; the manager's.
+	place *detached
+}
+
+// ID names the session.
+func (s *Session) ID() ID { return s.id }
+
+// Since is when it was opened.
+func (s *Session) Since() time.Time { return s.since }
+
+// Seq is the number of the newest event; 0: none was sent.
+func (s *Session) Seq() uint64 {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.log.Last()
+}
+
+// Kept is how many events can be replayed, and what they cost in bytes.
+func (s *Session) Kept() (events, bytes int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.log.Len(), s.log.Bytes()
+}
+
+// Attached reports whether the session has a socket.
+func (s *Session) Attached() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.socket != nil
+}
+
+// Send adds an event to the log and returns its number. It does not wait. ErrClosed: the
+// session has ended, and will not see it.
+func (s *Session) Send(e *Event) (seq uint64, err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.ended {
+		return 0, ErrClosed
+	}
+	seq = s.log.Append(e, e.cost())
+	if s.socket != nil {
+		s.socket.wake()
+	}
+	return seq, nil
+}
+
+// Attach gives the session a socket that begins behind an event that the client has seen,
+// 0 for the beginning. It fails with ErrAttached, ErrAhead, a *GapError or ErrClosed, and
+// changes nothing then.
+func (s *Session) Attach(seen uint64) (*Socket, error) {
+	s.mu.Lock()
+	socket, err := s.attach(seen)
+	s.mu.Unlock()
+	if err != nil {
+		s.m.metrics.attach(err)
+		return nil, err
+	}
+	s.m.keep(s)
+	s.m.metrics.attach(nil)
+	return socket, nil
+}
+
+func (s *Session) attach(seen uint64) (*Socket, error) {
+	missing := s.log.Missing(seen)
+	switch {
+	case s.ended:
+		return nil, ErrClosed
+	case s.socket != nil:
+		return nil, ErrAttached
+	case seen > s.log.Last():
+		return nil, ErrAhead
+	case missing > 0:
+		return nil, &GapError{seen + 1, missing}
+	}
+	s.socket = &Socket{s: s, next: seen + 1, replay: s.log.Last(), woken: make(chan struct{}, 1), gone: make(chan struct{})}
+	return s.socket, nil
+}
+
+// expire ends the session unless it has a socket.
+func (s *Session) expire() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.ended = s.ended || s.socket == nil
+	return s.ended
+}
+
+// end ends the session, and its socket.
+func (s *Session) end() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.ended = true
+	if s.socket != nil {
+		s.socket.leave(ErrClosed)
+		s.socket = nil
+	}
+}
+
+// Socket is a cursor in a session's log: what the client of one connection is to be sent.
+type Socket struct {
+	s      *Session
+	next   uint64 // of the goroutine that reads
+	replay uint64 // the newest event when it was attached
+
+	woken chan struct{} // one place: there may be something
+	gone  chan struct{} // closed when why is set
+	why   error
+}
+
+// Session is whose socket it is.
+func (k *Socket) Session() *Session { return k.s }
+
+// Replayed is the number of the newest event that was there when the socket was attached:
+// the client is up to date when it has that.
+func (k *Socket) Replayed() uint64 { return k.replay }
+
+func (k *Socket) wake() {
+	select {
+	case k.woken <- struct{}{}:
+	default:
+	}
+}
+
+// leave ends the socket. The caller holds the session's lock.
+func (k *Socket) leave(why error) {
+	k.why = why
+	close(k.gone)
+}
+
+// Sent is an event with its number.
+type Sent struct {
+	Seq   uint64
+	Event *Event
+}
+
+// Next appends the events that come next to a slice, at least one and at most so many; it
+// waits for the first one. It fails with a *GapError when the client has fallen out of the
+// log, with ErrDetached or ErrClosed, or with the cause of ctx's end.
+func (k *Socket) Next(ctx context.Context, into []Sent, most int) ([]Sent, error) {
+	for {
+		got, err := k.take(into, most)
+		if err != nil || len(got) > len(into) {
+			return got, err
+		}
+		select {
+		case <-k.woken:
+		case <-k.gone:
+			return into, k.why
+		case <-ctx.Done():
+			return into, context.Cause(ctx)
+		}
+	}
+}
+
+// take appends what is there.
+func (k *Socket) take(into []Sent, most int) ([]Sent, error) {
+	k.s.mu.Lock()
+	defer k.s.mu.Unlock()
+	if k.s.socket != k {
+		return into, k.why
+	}
+	if missing := k.s.log.Missing(k.next - 1); missing > 0 {
+		return into, &GapError{k.next, missing}
+	}
+	for range most {
+		e, ok := k.s.log.At(k.next)
+		if !ok {
+			break
+		}
+		into = append(into, Sent{k.next, e})
+		k.next++
+	}
+	return into, nil
+}
+
+// Detach takes the socket from its session, which is kept for Config.TTL. It may be
+// called more than once.
+func (k *Socket) Detach() {
+	s := k.s
+	s.mu.Lock()
+	mine := s.socket == k
+	if mine {
+		s.socket = nil
+		k.leave(ErrDetached)
+	}
+	s.mu.Unlock()
+	if mine {
+		s.m.leave(s)
+	}
+}
