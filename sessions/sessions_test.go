@@ -99,14 +99,15 @@ func TestResumeIsExact(t *testing.T) {
 				}
 				k.Detach()
 			}
-			_, err := s.Attach(uint64(n) + 1)
-			if !errors.Is(err, ErrAhead) {
-				t.Errorf("ahead: %v", err)
+			for _, seen := range []uint64{uint64(n) + 1, 1<<64 - 1} {
+				if _, err := s.Attach(seen); !errors.Is(err, ErrAhead) {
+					t.Errorf("ahead: %v", err)
+				}
 			}
 			if oldest == 0 {
 				return
 			}
-			_, err = s.Attach(uint64(oldest) - 1)
+			_, err := s.Attach(uint64(oldest) - 1)
 			if gap, ok := errors.AsType[*GapError](err); !ok || *gap != (GapError{uint64(oldest), 1}) {
 				t.Errorf("one before the oldest: %v", err)
 			}

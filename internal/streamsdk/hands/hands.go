@@ -218,8 +218,7 @@ func (h *Hands) deliver(st *stream, d delivery, now time.Time) {
 	}
 }
 
-// takeIn has events wait that nothing is known of, unless there may be others before
-// them that were nacked.
+// takeIn has events wait, unless there may be others before them that were nacked.
 func (h *Hands) takeIn(st *stream, p part, after uint64) {
 	if st.isEarly(after) {
 		h.giveBack(st, p)

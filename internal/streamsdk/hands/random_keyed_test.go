@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"testing"
-	"time"
 
 	"github.com/eventnode/eventnode"
 	"github.com/eventnode/eventnode/internal/wire"
@@ -37,35 +36,7 @@ func testRandomKeyed(t *testing.T, seed uint64) {
 		failing:     true, handled: map[string]bool{},
 	}
 	w.keyed, w.oneKey = true, true
-	connected := true
-	for range 400 {
-		w.now = w.now.Add(time.Duration(rng.IntN(30)) * time.Second)
-		switch n := rng.IntN(20); {
-		case n == 0:
-			w.publish(rng.IntN(2), 1+rng.IntN(5))
-		case n == 1 && connected:
-			w.lose()
-			connected = false
-		case n < 4 && !connected:
-			w.open()
-			connected = true
-		case n < 8:
-			w.work()
-		case !connected:
-		case n < 12:
-			w.up(1 + rng.IntN(3))
-		case n < 13:
-			w.due()
-		case n < 17:
-			w.step()
-		default:
-			w.downOne()
-		}
-		w.check()
-	}
-	if !connected {
-		w.open()
-	}
+	w.anything(w.work, w.due)
 	w.failing = false
 	for n := range 10_000 {
 		w.up(100)

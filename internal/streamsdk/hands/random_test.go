@@ -47,12 +47,19 @@ func testRandom(t *testing.T, honest bool, seed uint64) {
 	}
 	t.Logf("%+v", cfg)
 	w := &randomWorld{world: newWorld(t, cfg, "a", "b", "c"), rng: rng, cfg: cfg, honest: honest, once: honest, handed: map[string]int{}}
+	w.anything(w.work, func() { w.h.Extend(w.now) })
+	w.drain()
+}
+
+// anything has much happen in any order, and ends with a connection.
+func (w *randomWorld) anything(work, rare func()) {
+	w.t.Helper()
 	connected := true
 	for range 400 {
-		w.now = w.now.Add(time.Duration(rng.IntN(30)) * time.Second)
-		switch n := rng.IntN(20); {
+		w.now = w.now.Add(time.Duration(w.rng.IntN(30)) * time.Second)
+		switch n := w.rng.IntN(20); {
 		case n == 0:
-			w.publish(rng.IntN(3), 1+rng.IntN(5))
+			w.publish(w.rng.IntN(len(w.streams)), 1+w.rng.IntN(5))
 		case n == 1 && connected:
 			w.lose()
 			connected = false
@@ -60,12 +67,12 @@ func testRandom(t *testing.T, honest bool, seed uint64) {
 			w.open()
 			connected = true
 		case n < 8:
-			w.work()
+			work()
 		case !connected:
 		case n < 12:
-			w.up(1 + rng.IntN(3))
+			w.up(1 + w.rng.IntN(3))
 		case n < 14:
-			w.h.Extend(w.now)
+			rare()
 		case n < 17:
 			w.step()
 		default:
@@ -76,7 +83,6 @@ func testRandom(t *testing.T, honest bool, seed uint64) {
 	if !connected {
 		w.open()
 	}
-	w.drain()
 }
 
 // lose breaks the connection; now and then the lease is lost with it.

@@ -5,8 +5,7 @@ package replay
 // Limits bound a log. The newest entry is kept whatever it costs.
 type Limits struct{ Count, Bytes int }
 
-// Log keeps the newest entries, numbered from 1 on. The zero value of its numbers means
-// "before the first".
+// Log keeps the newest entries, numbered from 1 on; number 0 is before the first.
 type Log[T any] struct {
 	limits  Limits
 	entries []entry[T] // from start on
@@ -70,8 +69,8 @@ func (l *Log[T]) At(number uint64) (value T, ok bool) {
 // Missing is how many entries between one that was seen and the oldest that is kept are
 // gone.
 func (l *Log[T]) Missing(seen uint64) uint64 {
-	if seen+1 >= l.first {
-		return 0
+	if before := l.first - 1; seen < before {
+		return before - seen
 	}
-	return l.first - seen - 1
+	return 0
 }

@@ -51,7 +51,7 @@ func testModel(t *testing.T, seed uint64) {
 // Nothing was appended: there is nothing, and nothing is missing.
 func TestEmpty(t *testing.T) {
 	l := New[int](Limits{Count: 3, Bytes: 3})
-	if _, ok := l.At(0); ok || l.Last() != 0 || l.First() != 1 || l.Missing(0) != 0 {
+	if _, ok := l.At(0); ok || l.Last() != 0 || l.First() != 1 || l.Missing(0) != 0 || l.Missing(1<<64-1) != 0 {
 		t.Errorf("%+v", l)
 	}
 }
