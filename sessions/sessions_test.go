@@ -490,3 +490,17 @@ func BenchmarkSend(b *testing.B) {
 		}
 	}
 }
+
+// Statuses are words in JSON, and what is no status is refused by name.
+func TestStatus(t *testing.T) {
+	for _, s := range []Status{Offline, Invisible, DoNotDisturb, Idle, Online} {
+		b, err := json.Marshal(Presence{Status: s})
+		var got Presence
+		if err != nil || json.Unmarshal(b, &got) != nil || got.Status != s {
+			t.Errorf("%v became %s, %v, and that %v", s, b, err, got.Status)
+		}
+	}
+	if err := json.Unmarshal([]byte(`{"status":"asleep"}`), &Presence{}); err == nil || !strings.Contains(err.Error(), "asleep") {
+		t.Error(err)
+	}
+}
