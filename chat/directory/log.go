@@ -265,4 +265,3 @@ func (l *Log) behind(at eventnode.Position) <-chan struct{} {
 	}
 	return l.moved
 }
-
