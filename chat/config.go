@@ -35,6 +35,10 @@ type Config struct {
 	Kinds []Backend
 	// Sessions is about the sessions of this node; its OnEnd and Registerer are the hub's.
 	Sessions sessions.Config
+	// Release is asked whether a session that has a socket, and is wanted on another node,
+	// may go: it takes the socket away if its client does not answer any more. Defaults to
+	// one that never lets go.
+	Release func(ctx context.Context, s *sessions.Session) bool
 	// MaxEventBytes bounds a payload. Defaults to 1 MiB.
 	MaxEventBytes int
 	// MaxTopics bounds the topics of a request, and those that a session subscribes to at
@@ -85,6 +89,9 @@ func (c Config) withDefaults() (Config, error) {
 	}
 	if c.CallTimeout <= 0 {
 		c.CallTimeout = DefaultCallTimeout
+	}
+	if c.Release == nil {
+		c.Release = func(context.Context, *sessions.Session) bool { return false }
 	}
 	if c.Progress == nil {
 		c.Progress = still{}

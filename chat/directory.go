@@ -3,6 +3,7 @@ package chat
 import (
 	"iter"
 
+	"github.com/eventnode/eventnode/chat/directory"
 	eventnodev1 "github.com/eventnode/eventnode/proto/eventnode/v1"
 	"github.com/eventnode/eventnode/sessions"
 )
@@ -30,12 +31,20 @@ type Directory interface {
 	Friends(user sessions.Snowflake) []sessions.Snowflake
 	// MayRead reports whether a user may read a channel, private ones included.
 	MayRead(user, channel sessions.Snowflake) bool
-	// Readable is the channels of a guild that a user may read, by position.
-	Readable(user, guild sessions.Snowflake) []*eventnodev1.DirectoryChannel
+	// Readable is the channels of a guild that a user may read.
+	Readable(user, guild sessions.Snowflake) []sessions.Snowflake
 	// EveryoneMayRead reports whether every member of a channel's guild may read it as far
 	// as the role of everybody and its overwrites are concerned.
 	EveryoneMayRead(channel sessions.Snowflake) bool
 	// RoleMayRead reports whether those with a role may, as far as that and everybody's are
 	// concerned.
 	RoleMayRead(role, channel sessions.Snowflake) bool
+
+	// GuildCreate, ChannelObject and MemberObject are a guild, a channel and a member in
+	// the protocol's form, the first two as a user sees them.
+	GuildCreate(guild sessions.Snowflake, view directory.GuildView) *directory.GuildCreate
+	ChannelObject(channel, viewer sessions.Snowflake) *directory.ChannelObject
+	MemberObject(guild, user sessions.Snowflake) *directory.MemberObject
 }
+
+var _ Directory = (*directory.State)(nil)

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -110,13 +111,7 @@ func (h *Hub) dispatch(c *clusterv1.ChatDispatch) (*eventnodev1.ChatServiceDispa
 	e := &sessions.Event{Type: req.GetType(), Data: req.GetData(), Origin: sessions.Origin{Node: c.GetOrigin(), Number: c.GetNumber()}}
 	d := h.delivery(e, len(req.GetTopics()) > 1)
 	d.only, d.except = newFilter(req.GetOnly()), newFilter(req.GetExcept())
-	h.mu.RLock()
-	for _, topic := range req.GetTopics() {
-		b, key, _ := h.backend(topic)
-		d.topic = topic
-		b.Dispatch(d, key)
-	}
-	h.mu.RUnlock()
+	h.deliver(d, req.GetTopics())
 	h.metrics.delivered.Add(float64(len(d.reached)))
 	answer := &eventnodev1.ChatServiceDispatchResponse{Reached: uint64(len(d.reached))}
 	if req.GetList() {
@@ -125,6 +120,23 @@ func (h *Hub) dispatch(c *clusterv1.ChatDispatch) (*eventnodev1.ChatServiceDispa
 		}
 	}
 	return answer, nil
+}
+
+// deliver sends an event where it goes. Only member lists change by it.
+func (h *Hub) deliver(d *Delivery, topics []string) {
+	lazy := func(topic string) bool { return strings.HasPrefix(topic, KindLazyGuild+":") }
+	if slices.ContainsFunc(topics, lazy) {
+		h.mu.Lock()
+		defer h.mu.Unlock()
+	} else {
+		h.mu.RLock()
+		defer h.mu.RUnlock()
+	}
+	for _, topic := range topics {
+		b, key, _ := h.backend(topic)
+		d.topic = topic
+		b.Dispatch(d, key)
+	}
 }
 
 // delivery is an event that begins its way.

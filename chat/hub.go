@@ -118,6 +118,11 @@ func (h *Hub) onEnd(s *sessions.Session, why sessions.Reason) {
 	h.ended = append(h.ended, s.ID())
 	h.mu.Unlock()
 	h.metrics.ended.WithLabelValues(why.String()).Inc()
+	h.kickOff()
+}
+
+// kickOff has Run tell the other nodes soon.
+func (h *Hub) kickOff() {
 	select {
 	case h.kick <- struct{}{}:
 	default:

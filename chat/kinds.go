@@ -41,7 +41,7 @@ func (b guildKind) Admit(look Directory, s *sessions.Session, key string) error 
 // With implements Subscribable: the channels that the member may read.
 func (b guildKind) With(look Directory, s *sessions.Session, key string, f Flags) (topics []string, flags Flags) {
 	for _, c := range look.Readable(s.User, b.Key(key)) {
-		topics = append(topics, Channel(sessions.Snowflake(c.GetId())))
+		topics = append(topics, Channel(c))
 	}
 	return topics, f &^ NoPresence
 }

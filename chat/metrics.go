@@ -9,7 +9,7 @@ import (
 // metrics of a Hub.
 type metrics struct {
 	dispatched, delivered, presences, listChanges prometheus.Counter
-	ended, failures, moves                         *prometheus.CounterVec
+	ended, failures, moves                        *prometheus.CounterVec
 }
 
 func newMetrics(reg prometheus.Registerer) (*metrics, error) {

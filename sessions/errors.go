@@ -19,6 +19,9 @@ var (
 	ErrAttached = errors.New("the session has a socket")
 	// ErrAhead: the client says that it has seen what was not sent yet.
 	ErrAhead = errors.New("the sequence number is ahead of the session")
+	// ErrShardingRequired: the user is in more guilds than one session takes. Identify with
+	// more shards.
+	ErrShardingRequired = errors.New("sharding required")
 	// ErrDetached: the socket was detached. The session may go on with another one.
 	ErrDetached = errors.New("the socket was detached")
 )
