@@ -1,7 +1,6 @@
 package directory
 
 import (
-	"fmt"
 	"strconv"
 
 	"google.golang.org/protobuf/types/known/timestamppb"
@@ -57,15 +56,6 @@ func (n names) all(what string, words []word) (ids []uint64, err error) {
 	return ids, nil
 }
 
-// number is an id, which has to be there.
-func (w word) number(what string, at int) (uint64, error) {
-	id, err := strconv.ParseUint(w.text, 10, 64)
-	if err != nil {
-		return 0, &ParseError{max(w.line, at), invalid("%s has the id %.40q: write decimal digits", what, w.text)}
-	}
-	return id, nil
-}
-
 // put adds a change that stands at a line.
 func (b *builder) put(line int, c *eventnodev1.DirectoryChange) error {
 	if _, err := b.state.Apply(c); err != nil {
@@ -104,13 +94,15 @@ func (b *builder) build(f *fileForm) error {
 }
 
 // fresh is the id of a new row.
-func (b *builder) fresh(what, name string, w word) (uint64, error) {
-	id, err := w.number(fmt.Sprintf("the %s %.40q", what, name), 0)
+func (b *builder) fresh(what string, name, w word) (uint64, error) {
+	id, err := strconv.ParseUint(w.text, 10, 64)
 	if err != nil {
-		return 0, err
+		err = invalid("the %s %.40q has the id %.40q: write decimal digits", what, name.text, w.text)
+	} else {
+		err = b.state.free("new "+what, id)
 	}
-	if err := b.state.free("new "+what, id); err != nil {
-		return 0, &ParseError{w.line, err}
+	if err != nil {
+		return 0, &ParseError{max(w.line, name.line), err}
 	}
 	return id, nil
 }
@@ -120,9 +112,9 @@ func (b *builder) user(u *fileUser) error {
 	if err != nil {
 		return err
 	}
-	b.users.add(u.Name, id)
+	b.users.add(u.Name.text, id)
 	return b.put(u.ID.line, PutUser(&eventnodev1.DirectoryUser{
-		Id: id, Username: u.Name, GlobalName: u.Shown, Discriminator: u.Discriminator, Avatar: u.Avatar, Bot: u.Bot,
+		Id: id, Username: u.Name.text, GlobalName: u.Shown, Discriminator: u.Discriminator, Avatar: u.Avatar, Bot: u.Bot,
 	}))
 }
 
@@ -136,7 +128,7 @@ func (b *builder) guild(f *fileGuild) error {
 		return err
 	}
 	if err := b.put(f.ID.line, PutGuild(&eventnodev1.DirectoryGuild{
-		Id: id, OwnerId: owner, Name: f.Name, Icon: f.Icon, Description: f.Description, Features: f.Features,
+		Id: id, OwnerId: owner, Name: f.Name.text, Icon: f.Icon, Description: f.Description, Features: f.Features,
 	})); err != nil {
 		return err
 	}
@@ -182,21 +174,21 @@ func (g *guildBuilder) build(f *fileGuild, owner uint64) error {
 
 func (g *guildBuilder) role(f *fileRole) error {
 	row := &eventnodev1.DirectoryRole{
-		Id: g.id, GuildId: g.id, Name: f.Name, Position: f.Position, Hoist: f.Hoist, Color: f.Color,
+		Id: g.id, GuildId: g.id, Name: f.Name.text, Position: f.Position, Hoist: f.Hoist, Color: f.Color,
 		Mentionable: f.Mentionable, Permissions: f.Permissions.bits,
 	}
-	if f.Name == everyone && f.ID.text == "" {
+	if f.Name.text == everyone && f.ID.text == "" {
 		if !f.Permissions.set {
 			row.Permissions = DefaultPermissions
 		}
-		return g.put(f.ID.line, PutRole(row))
+		return g.put(f.Name.line, PutRole(row))
 	}
 	id, err := g.fresh("role", f.Name, f.ID)
 	if err != nil {
 		return err
 	}
 	row.Id = id
-	g.roles.add(f.Name, id)
+	g.roles.add(f.Name.text, id)
 	return g.put(f.ID.line, PutRole(row))
 }
 
@@ -225,7 +217,7 @@ func (g *guildBuilder) channel(f *fileChannel) error {
 		return err
 	}
 	row := &eventnodev1.DirectoryChannel{
-		Id: id, GuildId: g.id, Name: f.Name, Topic: f.Topic, Position: f.Position, Nsfw: f.NSFW,
+		Id: id, GuildId: g.id, Name: f.Name.text, Topic: f.Topic, Position: f.Position, Nsfw: f.NSFW,
 		RateLimitPerUser: f.Slowmode, Bitrate: f.Bitrate, UserLimit: f.UserLimit,
 	}
 	if row.Type, err = parseChannelType(f.Type.text); err != nil {
@@ -244,7 +236,7 @@ func (g *guildBuilder) channel(f *fileChannel) error {
 		row.Overwrites = append(row.Overwrites, o)
 	}
 	if row.GetType() == Category {
-		g.channels.add(f.Name, id)
+		g.channels.add(f.Name.text, id)
 	}
 	return g.put(f.ID.line, PutChannel(row))
 }
@@ -269,8 +261,8 @@ func (b *builder) direct(f *fileDirect) error {
 	if err != nil {
 		return err
 	}
-	row := &eventnodev1.DirectoryChannel{Id: id, Type: Direct, Name: f.Name}
-	if f.Group || f.Name != "" || f.Owner.text != "" || len(f.Users) > 2 {
+	row := &eventnodev1.DirectoryChannel{Id: id, Type: Direct, Name: f.Name.text}
+	if f.Group || f.Name.text != "" || f.Owner.text != "" || len(f.Users) > 2 {
 		row.Type = Group
 	}
 	if row.Recipients, err = b.users.all("user", f.Users); err != nil {

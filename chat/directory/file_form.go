@@ -19,7 +19,7 @@ type fileForm struct {
 
 type fileUser struct {
 	ID            word   `yaml:"id"`
-	Name          string `yaml:"name"`
+	Name          word   `yaml:"name"`
 	Shown         string `yaml:"global_name"`
 	Discriminator string `yaml:"discriminator"`
 	Avatar        string `yaml:"avatar"`
@@ -28,7 +28,7 @@ type fileUser struct {
 
 type fileGuild struct {
 	ID          word          `yaml:"id"`
-	Name        string        `yaml:"name"`
+	Name        word          `yaml:"name"`
 	Owner       word          `yaml:"owner"`
 	Icon        string        `yaml:"icon"`
 	Description string        `yaml:"description"`
@@ -41,7 +41,7 @@ type fileGuild struct {
 // fileRole is a role; that of everybody has the name @everyone, and no id.
 type fileRole struct {
 	ID          word            `yaml:"id"`
-	Name        string          `yaml:"name"`
+	Name        word            `yaml:"name"`
 	Position    uint32          `yaml:"position"`
 	Hoist       bool            `yaml:"hoist"`
 	Color       uint32          `yaml:"color"`
@@ -51,7 +51,7 @@ type fileRole struct {
 
 type fileChannel struct {
 	ID         word            `yaml:"id"`
-	Name       string          `yaml:"name"`
+	Name       word            `yaml:"name"`
 	Type       word            `yaml:"type"`
 	Topic      string          `yaml:"topic"`
 	Position   uint32          `yaml:"position"`
@@ -83,7 +83,7 @@ type fileDirect struct {
 	ID    word   `yaml:"id"`
 	Users []word `yaml:"users"`
 	Group bool   `yaml:"group"`
-	Name  string `yaml:"name"`
+	Name  word   `yaml:"name"`
 	Owner word   `yaml:"owner"`
 }
 
