@@ -1,6 +1,7 @@
 package chat
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -150,13 +151,13 @@ func (h *Hub) subscriptions(s *sessions.Session) (out []*eventnodev1.ChatSubscri
 	for _, in := range h.table.of[s] {
 		out = append(out, subscription(in.topic, in.flags[s]))
 	}
-	slices.SortFunc(out, func(a, b *eventnodev1.ChatSubscription) int {
-		if a.GetTopic() < b.GetTopic() {
-			return -1
-		}
-		return 1
-	})
+	slices.SortFunc(out, func(a, b *eventnodev1.ChatSubscription) int { return cmp.Compare(a.GetTopic(), b.GetTopic()) })
 	return out
+}
+
+// bySession orders sessions by user, and then by when they were opened.
+func bySession(a, b *eventnodev1.ChatSession) int {
+	return cmp.Or(cmp.Compare(a.GetUserId(), b.GetUserId()), a.GetSince().AsTime().Compare(b.GetSince().AsTime()), cmp.Compare(a.GetId(), b.GetId()))
 }
 
 // toError makes an error ready for its way to another node.

@@ -163,7 +163,7 @@ func newFilter(f *eventnodev1.ChatFilter) *filter {
 }
 
 // Answer does this node's part of what another one was asked. The node calls it.
-func (h *Hub) Answer(ctx context.Context, req *clusterv1.ChatRequest) (*clusterv1.ChatResponse, error) {
+func (h *Hub) Answer(ctx context.Context, from eventnode.NodeID, req *clusterv1.ChatRequest) (*clusterv1.ChatResponse, error) {
 	p, err := eventnode.ParsePosition(req.GetPosition())
 	if err != nil {
 		return nil, fmt.Errorf("position: %w", err)
@@ -171,6 +171,9 @@ func (h *Hub) Answer(ctx context.Context, req *clusterv1.ChatRequest) (*clusterv
 	if err := h.waitApplied(ctx, p); err != nil {
 		h.metrics.failures.WithLabelValues("behind").Inc()
 		return nil, fmt.Errorf("the directory of this node is behind that of the caller: %w: %w", eventnode.ErrUnavailable, err)
+	}
+	if offer := req.GetHandOver(); offer != nil {
+		return h.accept(ctx, from, offer)
 	}
 	return h.answer(ctx, req)
 }

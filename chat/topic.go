@@ -1,6 +1,7 @@
 package chat
 
 import (
+	"fmt"
 	"strings"
 
 	"github.com/eventnode/eventnode"
@@ -53,9 +54,15 @@ func ParseMember(key string) (MemberKey, error) {
 	return MemberKey{guild, user}, err
 }
 
+// maxTopic bounds a topic, in bytes.
+const maxTopic = 255
+
 // split parts a topic.
 func split(topic string) (kind, key string, err error) {
 	kind, key, ok := strings.Cut(topic, ":")
+	if len(topic) > maxTopic {
+		return "", "", &eventnode.TopicError{Topic: topic, Reason: fmt.Sprintf("it has %d bytes, %d at most", len(topic), maxTopic)}
+	}
 	if !ok || kind == "" || key == "" {
 		return "", "", &eventnode.TopicError{Topic: topic, Reason: "it is kind:key, such as guild:42"}
 	}

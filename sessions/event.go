@@ -3,6 +3,7 @@ package sessions
 import (
 	"encoding/json"
 	"sync"
+	"sync/atomic"
 )
 
 // Event is what happened, as clients are told. One Event is shared by all sessions that
@@ -19,18 +20,21 @@ type Event struct {
 	// that one which came before has said. Empty: it is no state.
 	State string
 
-	forms [maxForms]form
+	forms atomic.Pointer[form] // those that somebody asked for, the newest first
 }
 
 // Origin is who sent an event first, and its number there.
 type Origin struct{ Node, Number uint64 }
 
-// Form is an encoding of an event, numbered by whoever encodes: less than 4.
+// Form is an encoding of an event, numbered by whoever encodes.
 type Form uint8
 
-const maxForms = 4
-
+// form is an event in one encoding. Most events are asked for in one or two, and many in
+// none: so it is a list.
 type form struct {
+	name Form
+	next *form
+
 	once sync.Once
 	data []byte
 	err  error
@@ -39,9 +43,29 @@ type form struct {
 // Encoded is the event in a form, which is made by the first who asks and shared by all.
 // The sequence number is not part of it, for each session has its own.
 func (e *Event) Encoded(f Form, encode func(*Event) ([]byte, error)) ([]byte, error) {
-	made := &e.forms[f]
+	made := e.form(f)
 	made.once.Do(func() { made.data, made.err = encode(e) })
 	return made.data, made.err
+}
+
+// form is the place of a form, which is added if it is not there.
+func (e *Event) form(f Form) *form {
+	var added *form
+	for {
+		first := e.forms.Load()
+		for at := first; at != nil; at = at.next {
+			if at.name == f {
+				return at
+			}
+		}
+		if added == nil {
+			added = &form{name: f}
+		}
+		added.next = first
+		if e.forms.CompareAndSwap(first, added) {
+			return added
+		}
+	}
 }
 
 // cost is what an event counts for in a log, in bytes: its memory is shared, and this

@@ -52,6 +52,13 @@ func (s *Session) Seq() uint64 {
 	return s.log.Last()
 }
 
+// Oldest is the number of the oldest event that is kept, or of the next one if none is.
+func (s *Session) Oldest() uint64 {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.log.First()
+}
+
 // Kept is how many events can be replayed, and what they cost in bytes.
 func (s *Session) Kept() (events, bytes int) {
 	s.mu.Lock()
@@ -88,11 +95,27 @@ func (s *Session) Send(e *Event) (seq uint64, err error) {
 	if s.ended {
 		return 0, ErrClosed
 	}
+	return s.send(e), nil
+}
+
+// SendBehind is Send if the newest event has this number: so an event that sums up the ones
+// before it is right when it is sent. Not ok: there is a newer one, or the session has
+// ended; nothing was sent.
+func (s *Session) SendBehind(newest uint64, e *Event) (seq uint64, ok bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.ended || s.log.Last() != newest {
+		return 0, false
+	}
+	return s.send(e), true
+}
+
+func (s *Session) send(e *Event) (seq uint64) {
 	seq = s.log.Append(e, e.cost())
 	if s.socket != nil {
 		s.socket.wake()
 	}
-	return seq, nil
+	return seq
 }
 
 // Attach gives the session a socket that begins behind an event that the client has seen,
@@ -160,9 +183,10 @@ type Socket struct {
 	next   uint64 // of the goroutine that reads
 	replay uint64 // the newest event when it was attached
 
-	woken chan struct{} // one place: there may be something
-	gone  chan struct{} // closed when why is set
-	why   error
+	woken  chan struct{} // one place: there may be something
+	gone   chan struct{} // closed when why is set
+	why    error
+	notify func()
 }
 
 // Session is whose socket it is.
@@ -177,12 +201,29 @@ func (k *Socket) wake() {
 	case k.woken <- struct{}{}:
 	default:
 	}
+	if k.notify != nil {
+		k.notify()
+	}
 }
 
 // leave ends the socket. The caller holds the session's lock.
 func (k *Socket) leave(why error) {
 	k.why = why
 	close(k.gone)
+	if k.notify != nil {
+		k.notify()
+	}
+}
+
+// Notify has f called whenever Take may have something new to say, and now if it has: so
+// an idle socket needs no goroutine that waits. f is called with the session locked, by
+// whoever sends, attaches or ends: it must neither wait nor call the session.
+func (k *Socket) Notify(f func()) {
+	k.s.mu.Lock()
+	defer k.s.mu.Unlock()
+	if k.notify = f; k.s.socket != k || k.s.log.Last() >= k.next {
+		f()
+	}
 }
 
 // Sent is an event with its number.
@@ -196,7 +237,7 @@ type Sent struct {
 // log, with ErrDetached or ErrClosed, or with the cause of ctx's end.
 func (k *Socket) Next(ctx context.Context, into []Sent, most int) ([]Sent, error) {
 	for {
-		got, err := k.take(into, most)
+		got, err := k.Take(into, most)
 		if err != nil || len(got) > len(into) {
 			return got, err
 		}
@@ -210,8 +251,8 @@ func (k *Socket) Next(ctx context.Context, into []Sent, most int) ([]Sent, error
 	}
 }
 
-// take appends what is there.
-func (k *Socket) take(into []Sent, most int) ([]Sent, error) {
+// Take is Next that does not wait: it appends what is there, which may be nothing.
+func (k *Socket) Take(into []Sent, most int) ([]Sent, error) {
 	k.s.mu.Lock()
 	defer k.s.mu.Unlock()
 	if k.s.socket != k {

@@ -8,33 +8,20 @@ import (
 	"github.com/eventnode/eventnode"
 )
 
-// Errors of changes that do not fit, told apart with errors.Is. Nothing was changed.
-// Beside them a change fails with eventnode.ErrInvalidArgument if it is wrong in itself,
-// and with a *eventnode.LimitError.
+// Errors of changes that do not fit, told apart with errors.Is: those of package
+// eventnode. Nothing was changed. Beside them a change fails with
+// eventnode.ErrInvalidArgument if it is wrong in itself, and with a *eventnode.LimitError.
 var (
-	// ErrUnknownGuild: there is no guild with this id. Put it first.
-	ErrUnknownGuild = errors.New("unknown guild")
-	// ErrUnknownRole: the guild has no role with this id. Put it first.
-	ErrUnknownRole = errors.New("unknown role")
-	// ErrUnknownChannel: there is no such channel, or no such category in the guild. Put
-	// it first.
-	ErrUnknownChannel = errors.New("unknown channel")
-	// ErrUnknownUser: there is no user with this id. Put him first.
-	ErrUnknownUser = errors.New("unknown user")
-	// ErrUnknownMember: the user is not in the guild. Put the member first.
-	ErrUnknownMember = errors.New("unknown member")
-	// ErrUnknownFriendship: the two are no friends.
-	ErrUnknownFriendship = errors.New("unknown friendship")
-	// ErrIDTaken: the id is that of another kind of row, or of another guild's. Use
-	// another one.
-	ErrIDTaken = errors.New("id taken")
-	// ErrOwnsGuild: the user owns a guild. Give it to somebody else, or delete it.
-	ErrOwnsGuild = errors.New("the user owns a guild")
-	// ErrEveryoneRole: the role that every member has goes only with its guild. Put it
-	// anew to change what it permits.
-	ErrEveryoneRole = errors.New("the role of everybody stays")
-	// ErrNotEmpty: the category has channels. Move them first.
-	ErrNotEmpty = errors.New("the category has channels")
+	ErrUnknownGuild      = eventnode.ErrUnknownGuild
+	ErrUnknownRole       = eventnode.ErrUnknownRole
+	ErrUnknownChannel    = eventnode.ErrUnknownChannel
+	ErrUnknownUser       = eventnode.ErrUnknownUser
+	ErrUnknownMember     = eventnode.ErrUnknownMember
+	ErrUnknownFriendship = eventnode.ErrUnknownFriendship
+	ErrIDTaken           = eventnode.ErrIDTaken
+	ErrOwnsGuild         = eventnode.ErrOwnsGuild
+	ErrEveryoneRole      = eventnode.ErrEveryoneRole
+	ErrNotEmpty          = eventnode.ErrNotEmpty
 )
 
 // Errors of a Log, told apart with errors.Is, beside those of eventnode.Streams.

@@ -104,6 +104,7 @@ type ChatRequest struct {
 	//	*ChatRequest_Close
 	//	*ChatRequest_Lend
 	//	*ChatRequest_Take
+	//	*ChatRequest_HandOver
 	What          isChatRequest_What `protobuf_oneof:"what"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -234,6 +235,15 @@ func (x *ChatRequest) GetTake() *ChatTake {
 	return nil
 }
 
+func (x *ChatRequest) GetHandOver() *ChatHandOver {
+	if x != nil {
+		if x, ok := x.What.(*ChatRequest_HandOver); ok {
+			return x.HandOver
+		}
+	}
+	return nil
+}
+
 type isChatRequest_What interface {
 	isChatRequest_What()
 }
@@ -283,6 +293,11 @@ type ChatRequest_Take struct {
 	Take *ChatTake `protobuf:"bytes,10,opt,name=take,proto3,oneof"`
 }
 
+type ChatRequest_HandOver struct {
+	// Take a session from the caller, which is going down.
+	HandOver *ChatHandOver `protobuf:"bytes,11,opt,name=hand_over,json=handOver,proto3,oneof"`
+}
+
 func (*ChatRequest_Dispatch) isChatRequest_What() {}
 
 func (*ChatRequest_Subscribe) isChatRequest_What() {}
@@ -301,6 +316,8 @@ func (*ChatRequest_Lend) isChatRequest_What() {}
 
 func (*ChatRequest_Take) isChatRequest_What() {}
 
+func (*ChatRequest_HandOver) isChatRequest_What() {}
+
 // ChatResponse answers.
 type ChatResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -317,6 +334,7 @@ type ChatResponse struct {
 	//	*ChatResponse_Close
 	//	*ChatResponse_Lend
 	//	*ChatResponse_Take
+	//	*ChatResponse_HandOver
 	What isChatResponse_What `protobuf_oneof:"what"`
 	// Why a session was neither lent nor taken.
 	Refusal ChatRefusal `protobuf:"varint,11,opt,name=refusal,proto3,enum=eventnode.cluster.v1.ChatRefusal" json:"refusal,omitempty"`
@@ -446,6 +464,15 @@ func (x *ChatResponse) GetTake() *ChatLog {
 	return nil
 }
 
+func (x *ChatResponse) GetHandOver() *ChatBarrier {
+	if x != nil {
+		if x, ok := x.What.(*ChatResponse_HandOver); ok {
+			return x.HandOver
+		}
+	}
+	return nil
+}
+
 func (x *ChatResponse) GetRefusal() ChatRefusal {
 	if x != nil {
 		return x.Refusal
@@ -516,6 +543,11 @@ type ChatResponse_Take struct {
 	Take *ChatLog `protobuf:"bytes,10,opt,name=take,proto3,oneof"`
 }
 
+type ChatResponse_HandOver struct {
+	// To hand over: the session is here.
+	HandOver *ChatBarrier `protobuf:"bytes,14,opt,name=hand_over,json=handOver,proto3,oneof"`
+}
+
 func (*ChatResponse_Dispatch) isChatResponse_What() {}
 
 func (*ChatResponse_Subscribe) isChatResponse_What() {}
@@ -533,6 +565,8 @@ func (*ChatResponse_Close) isChatResponse_What() {}
 func (*ChatResponse_Lend) isChatResponse_What() {}
 
 func (*ChatResponse_Take) isChatResponse_What() {}
+
+func (*ChatResponse_HandOver) isChatResponse_What() {}
 
 // ChatError is an error to whoever asked first.
 type ChatError struct {
@@ -828,6 +862,70 @@ func (x *ChatTake) GetSeen() uint64 {
 	return 0
 }
 
+// ChatHandOver offers a session whose client is nowhere yet.
+type ChatHandOver struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Whose it is.
+	UserId uint64 `protobuf:"varint,1,opt,name=user_id,json=userId,proto3" json:"user_id,omitempty"`
+	// The session.
+	SessionId string `protobuf:"bytes,2,opt,name=session_id,json=sessionId,proto3" json:"session_id,omitempty"`
+	// The newest event that cannot be replayed.
+	Seen          uint64 `protobuf:"varint,3,opt,name=seen,proto3" json:"seen,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ChatHandOver) Reset() {
+	*x = ChatHandOver{}
+	mi := &file_eventnode_cluster_v1_chat_proto_msgTypes[7]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ChatHandOver) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ChatHandOver) ProtoMessage() {}
+
+func (x *ChatHandOver) ProtoReflect() protoreflect.Message {
+	mi := &file_eventnode_cluster_v1_chat_proto_msgTypes[7]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ChatHandOver.ProtoReflect.Descriptor instead.
+func (*ChatHandOver) Descriptor() ([]byte, []int) {
+	return file_eventnode_cluster_v1_chat_proto_rawDescGZIP(), []int{7}
+}
+
+func (x *ChatHandOver) GetUserId() uint64 {
+	if x != nil {
+		return x.UserId
+	}
+	return 0
+}
+
+func (x *ChatHandOver) GetSessionId() string {
+	if x != nil {
+		return x.SessionId
+	}
+	return ""
+}
+
+func (x *ChatHandOver) GetSeen() uint64 {
+	if x != nil {
+		return x.Seen
+	}
+	return 0
+}
+
 // ChatRecord is a session without its events.
 type ChatRecord struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -855,7 +953,7 @@ type ChatRecord struct {
 
 func (x *ChatRecord) Reset() {
 	*x = ChatRecord{}
-	mi := &file_eventnode_cluster_v1_chat_proto_msgTypes[7]
+	mi := &file_eventnode_cluster_v1_chat_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -867,7 +965,7 @@ func (x *ChatRecord) String() string {
 func (*ChatRecord) ProtoMessage() {}
 
 func (x *ChatRecord) ProtoReflect() protoreflect.Message {
-	mi := &file_eventnode_cluster_v1_chat_proto_msgTypes[7]
+	mi := &file_eventnode_cluster_v1_chat_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -880,7 +978,7 @@ func (x *ChatRecord) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ChatRecord.ProtoReflect.Descriptor instead.
 func (*ChatRecord) Descriptor() ([]byte, []int) {
-	return file_eventnode_cluster_v1_chat_proto_rawDescGZIP(), []int{7}
+	return file_eventnode_cluster_v1_chat_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *ChatRecord) GetShard() uint32 {
@@ -959,7 +1057,7 @@ type ChatWatch struct {
 
 func (x *ChatWatch) Reset() {
 	*x = ChatWatch{}
-	mi := &file_eventnode_cluster_v1_chat_proto_msgTypes[8]
+	mi := &file_eventnode_cluster_v1_chat_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -971,7 +1069,7 @@ func (x *ChatWatch) String() string {
 func (*ChatWatch) ProtoMessage() {}
 
 func (x *ChatWatch) ProtoReflect() protoreflect.Message {
-	mi := &file_eventnode_cluster_v1_chat_proto_msgTypes[8]
+	mi := &file_eventnode_cluster_v1_chat_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -984,7 +1082,7 @@ func (x *ChatWatch) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ChatWatch.ProtoReflect.Descriptor instead.
 func (*ChatWatch) Descriptor() ([]byte, []int) {
-	return file_eventnode_cluster_v1_chat_proto_rawDescGZIP(), []int{8}
+	return file_eventnode_cluster_v1_chat_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *ChatWatch) GetChannelId() uint64 {
@@ -1018,7 +1116,7 @@ type ChatPresence struct {
 
 func (x *ChatPresence) Reset() {
 	*x = ChatPresence{}
-	mi := &file_eventnode_cluster_v1_chat_proto_msgTypes[9]
+	mi := &file_eventnode_cluster_v1_chat_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1030,7 +1128,7 @@ func (x *ChatPresence) String() string {
 func (*ChatPresence) ProtoMessage() {}
 
 func (x *ChatPresence) ProtoReflect() protoreflect.Message {
-	mi := &file_eventnode_cluster_v1_chat_proto_msgTypes[9]
+	mi := &file_eventnode_cluster_v1_chat_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1043,7 +1141,7 @@ func (x *ChatPresence) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ChatPresence.ProtoReflect.Descriptor instead.
 func (*ChatPresence) Descriptor() ([]byte, []int) {
-	return file_eventnode_cluster_v1_chat_proto_rawDescGZIP(), []int{9}
+	return file_eventnode_cluster_v1_chat_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *ChatPresence) GetStatus() uint32 {
@@ -1087,7 +1185,7 @@ type ChatLog struct {
 
 func (x *ChatLog) Reset() {
 	*x = ChatLog{}
-	mi := &file_eventnode_cluster_v1_chat_proto_msgTypes[10]
+	mi := &file_eventnode_cluster_v1_chat_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1099,7 +1197,7 @@ func (x *ChatLog) String() string {
 func (*ChatLog) ProtoMessage() {}
 
 func (x *ChatLog) ProtoReflect() protoreflect.Message {
-	mi := &file_eventnode_cluster_v1_chat_proto_msgTypes[10]
+	mi := &file_eventnode_cluster_v1_chat_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1112,7 +1210,7 @@ func (x *ChatLog) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ChatLog.ProtoReflect.Descriptor instead.
 func (*ChatLog) Descriptor() ([]byte, []int) {
-	return file_eventnode_cluster_v1_chat_proto_rawDescGZIP(), []int{10}
+	return file_eventnode_cluster_v1_chat_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *ChatLog) GetFirst() uint64 {
@@ -1148,7 +1246,7 @@ type ChatLogged struct {
 
 func (x *ChatLogged) Reset() {
 	*x = ChatLogged{}
-	mi := &file_eventnode_cluster_v1_chat_proto_msgTypes[11]
+	mi := &file_eventnode_cluster_v1_chat_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1160,7 +1258,7 @@ func (x *ChatLogged) String() string {
 func (*ChatLogged) ProtoMessage() {}
 
 func (x *ChatLogged) ProtoReflect() protoreflect.Message {
-	mi := &file_eventnode_cluster_v1_chat_proto_msgTypes[11]
+	mi := &file_eventnode_cluster_v1_chat_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1173,7 +1271,7 @@ func (x *ChatLogged) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ChatLogged.ProtoReflect.Descriptor instead.
 func (*ChatLogged) Descriptor() ([]byte, []int) {
-	return file_eventnode_cluster_v1_chat_proto_rawDescGZIP(), []int{11}
+	return file_eventnode_cluster_v1_chat_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *ChatLogged) GetType() string {
@@ -1228,7 +1326,7 @@ type ChatSessionMeta struct {
 
 func (x *ChatSessionMeta) Reset() {
 	*x = ChatSessionMeta{}
-	mi := &file_eventnode_cluster_v1_chat_proto_msgTypes[12]
+	mi := &file_eventnode_cluster_v1_chat_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1240,7 +1338,7 @@ func (x *ChatSessionMeta) String() string {
 func (*ChatSessionMeta) ProtoMessage() {}
 
 func (x *ChatSessionMeta) ProtoReflect() protoreflect.Message {
-	mi := &file_eventnode_cluster_v1_chat_proto_msgTypes[12]
+	mi := &file_eventnode_cluster_v1_chat_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1253,7 +1351,7 @@ func (x *ChatSessionMeta) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ChatSessionMeta.ProtoReflect.Descriptor instead.
 func (*ChatSessionMeta) Descriptor() ([]byte, []int) {
-	return file_eventnode_cluster_v1_chat_proto_rawDescGZIP(), []int{12}
+	return file_eventnode_cluster_v1_chat_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *ChatSessionMeta) GetUserId() uint64 {
@@ -1288,7 +1386,7 @@ var File_eventnode_cluster_v1_chat_proto protoreflect.FileDescriptor
 
 const file_eventnode_cluster_v1_chat_proto_rawDesc = "" +
 	"\n" +
-	"\x1feventnode/cluster/v1/chat.proto\x12\x14eventnode.cluster.v1\x1a\x17eventnode/v1/chat.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\x86\x05\n" +
+	"\x1feventnode/cluster/v1/chat.proto\x12\x14eventnode.cluster.v1\x1a\x17eventnode/v1/chat.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xc9\x05\n" +
 	"\vChatRequest\x12\x1a\n" +
 	"\bposition\x18\x01 \x01(\tR\bposition\x12@\n" +
 	"\bdispatch\x18\x02 \x01(\v2\".eventnode.cluster.v1.ChatDispatchH\x00R\bdispatch\x12I\n" +
@@ -1300,8 +1398,9 @@ const file_eventnode_cluster_v1_chat_proto_rawDesc = "" +
 	"\x05close\x18\b \x01(\v2,.eventnode.v1.ChatServiceCloseSessionRequestH\x00R\x05close\x124\n" +
 	"\x04lend\x18\t \x01(\v2\x1e.eventnode.cluster.v1.ChatLendH\x00R\x04lend\x124\n" +
 	"\x04take\x18\n" +
-	" \x01(\v2\x1e.eventnode.cluster.v1.ChatTakeH\x00R\x04takeB\x06\n" +
-	"\x04what\"\x86\x06\n" +
+	" \x01(\v2\x1e.eventnode.cluster.v1.ChatTakeH\x00R\x04take\x12A\n" +
+	"\thand_over\x18\v \x01(\v2\".eventnode.cluster.v1.ChatHandOverH\x00R\bhandOverB\x06\n" +
+	"\x04what\"\xc8\x06\n" +
 	"\fChatResponse\x12G\n" +
 	"\bdispatch\x18\x02 \x01(\v2).eventnode.v1.ChatServiceDispatchResponseH\x00R\bdispatch\x12J\n" +
 	"\tsubscribe\x18\x03 \x01(\v2*.eventnode.v1.ChatServiceSubscribeResponseH\x00R\tsubscribe\x12P\n" +
@@ -1312,7 +1411,8 @@ const file_eventnode_cluster_v1_chat_proto_rawDesc = "" +
 	"\x05close\x18\b \x01(\v2-.eventnode.v1.ChatServiceCloseSessionResponseH\x00R\x05close\x126\n" +
 	"\x04lend\x18\t \x01(\v2 .eventnode.cluster.v1.ChatRecordH\x00R\x04lend\x123\n" +
 	"\x04take\x18\n" +
-	" \x01(\v2\x1d.eventnode.cluster.v1.ChatLogH\x00R\x04take\x12;\n" +
+	" \x01(\v2\x1d.eventnode.cluster.v1.ChatLogH\x00R\x04take\x12@\n" +
+	"\thand_over\x18\x0e \x01(\v2!.eventnode.cluster.v1.ChatBarrierH\x00R\bhandOver\x12;\n" +
 	"\arefusal\x18\v \x01(\x0e2!.eventnode.cluster.v1.ChatRefusalR\arefusal\x12\x18\n" +
 	"\amissing\x18\f \x01(\x04R\amissing\x125\n" +
 	"\x05error\x18\r \x01(\v2\x1f.eventnode.cluster.v1.ChatErrorR\x05errorB\x06\n" +
@@ -1335,6 +1435,11 @@ const file_eventnode_cluster_v1_chat_proto_rawDesc = "" +
 	"session_id\x18\x02 \x01(\tR\tsessionId\x12\x12\n" +
 	"\x04seen\x18\x03 \x01(\x04R\x04seen\"V\n" +
 	"\bChatTake\x12\x17\n" +
+	"\auser_id\x18\x01 \x01(\x04R\x06userId\x12\x1d\n" +
+	"\n" +
+	"session_id\x18\x02 \x01(\tR\tsessionId\x12\x12\n" +
+	"\x04seen\x18\x03 \x01(\x04R\x04seen\"Z\n" +
+	"\fChatHandOver\x12\x17\n" +
 	"\auser_id\x18\x01 \x01(\x04R\x06userId\x12\x1d\n" +
 	"\n" +
 	"session_id\x18\x02 \x01(\tR\tsessionId\x12\x12\n" +
@@ -1396,7 +1501,7 @@ func file_eventnode_cluster_v1_chat_proto_rawDescGZIP() []byte {
 }
 
 var file_eventnode_cluster_v1_chat_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
-var file_eventnode_cluster_v1_chat_proto_msgTypes = make([]protoimpl.MessageInfo, 14)
+var file_eventnode_cluster_v1_chat_proto_msgTypes = make([]protoimpl.MessageInfo, 15)
 var file_eventnode_cluster_v1_chat_proto_goTypes = []any{
 	(ChatRefusal)(0),                           // 0: eventnode.cluster.v1.ChatRefusal
 	(*ChatRequest)(nil),                        // 1: eventnode.cluster.v1.ChatRequest
@@ -1406,62 +1511,65 @@ var file_eventnode_cluster_v1_chat_proto_goTypes = []any{
 	(*ChatBarrier)(nil),                        // 5: eventnode.cluster.v1.ChatBarrier
 	(*ChatLend)(nil),                           // 6: eventnode.cluster.v1.ChatLend
 	(*ChatTake)(nil),                           // 7: eventnode.cluster.v1.ChatTake
-	(*ChatRecord)(nil),                         // 8: eventnode.cluster.v1.ChatRecord
-	(*ChatWatch)(nil),                          // 9: eventnode.cluster.v1.ChatWatch
-	(*ChatPresence)(nil),                       // 10: eventnode.cluster.v1.ChatPresence
-	(*ChatLog)(nil),                            // 11: eventnode.cluster.v1.ChatLog
-	(*ChatLogged)(nil),                         // 12: eventnode.cluster.v1.ChatLogged
-	(*ChatSessionMeta)(nil),                    // 13: eventnode.cluster.v1.ChatSessionMeta
-	nil,                                        // 14: eventnode.cluster.v1.ChatError.DetailsEntry
-	(*v1.ChatServiceSubscribeRequest)(nil),     // 15: eventnode.v1.ChatServiceSubscribeRequest
-	(*v1.ChatServiceUnsubscribeRequest)(nil),   // 16: eventnode.v1.ChatServiceUnsubscribeRequest
-	(*v1.ChatServiceRemoveRequest)(nil),        // 17: eventnode.v1.ChatServiceRemoveRequest
-	(*v1.ChatServiceListSessionsRequest)(nil),  // 18: eventnode.v1.ChatServiceListSessionsRequest
-	(*v1.ChatServiceCloseSessionRequest)(nil),  // 19: eventnode.v1.ChatServiceCloseSessionRequest
-	(*v1.ChatServiceDispatchResponse)(nil),     // 20: eventnode.v1.ChatServiceDispatchResponse
-	(*v1.ChatServiceSubscribeResponse)(nil),    // 21: eventnode.v1.ChatServiceSubscribeResponse
-	(*v1.ChatServiceUnsubscribeResponse)(nil),  // 22: eventnode.v1.ChatServiceUnsubscribeResponse
-	(*v1.ChatServiceRemoveResponse)(nil),       // 23: eventnode.v1.ChatServiceRemoveResponse
-	(*v1.ChatServiceListSessionsResponse)(nil), // 24: eventnode.v1.ChatServiceListSessionsResponse
-	(*v1.ChatServiceCloseSessionResponse)(nil), // 25: eventnode.v1.ChatServiceCloseSessionResponse
-	(*v1.ChatServiceDispatchRequest)(nil),      // 26: eventnode.v1.ChatServiceDispatchRequest
-	(*timestamppb.Timestamp)(nil),              // 27: google.protobuf.Timestamp
-	(*v1.ChatSubscription)(nil),                // 28: eventnode.v1.ChatSubscription
+	(*ChatHandOver)(nil),                       // 8: eventnode.cluster.v1.ChatHandOver
+	(*ChatRecord)(nil),                         // 9: eventnode.cluster.v1.ChatRecord
+	(*ChatWatch)(nil),                          // 10: eventnode.cluster.v1.ChatWatch
+	(*ChatPresence)(nil),                       // 11: eventnode.cluster.v1.ChatPresence
+	(*ChatLog)(nil),                            // 12: eventnode.cluster.v1.ChatLog
+	(*ChatLogged)(nil),                         // 13: eventnode.cluster.v1.ChatLogged
+	(*ChatSessionMeta)(nil),                    // 14: eventnode.cluster.v1.ChatSessionMeta
+	nil,                                        // 15: eventnode.cluster.v1.ChatError.DetailsEntry
+	(*v1.ChatServiceSubscribeRequest)(nil),     // 16: eventnode.v1.ChatServiceSubscribeRequest
+	(*v1.ChatServiceUnsubscribeRequest)(nil),   // 17: eventnode.v1.ChatServiceUnsubscribeRequest
+	(*v1.ChatServiceRemoveRequest)(nil),        // 18: eventnode.v1.ChatServiceRemoveRequest
+	(*v1.ChatServiceListSessionsRequest)(nil),  // 19: eventnode.v1.ChatServiceListSessionsRequest
+	(*v1.ChatServiceCloseSessionRequest)(nil),  // 20: eventnode.v1.ChatServiceCloseSessionRequest
+	(*v1.ChatServiceDispatchResponse)(nil),     // 21: eventnode.v1.ChatServiceDispatchResponse
+	(*v1.ChatServiceSubscribeResponse)(nil),    // 22: eventnode.v1.ChatServiceSubscribeResponse
+	(*v1.ChatServiceUnsubscribeResponse)(nil),  // 23: eventnode.v1.ChatServiceUnsubscribeResponse
+	(*v1.ChatServiceRemoveResponse)(nil),       // 24: eventnode.v1.ChatServiceRemoveResponse
+	(*v1.ChatServiceListSessionsResponse)(nil), // 25: eventnode.v1.ChatServiceListSessionsResponse
+	(*v1.ChatServiceCloseSessionResponse)(nil), // 26: eventnode.v1.ChatServiceCloseSessionResponse
+	(*v1.ChatServiceDispatchRequest)(nil),      // 27: eventnode.v1.ChatServiceDispatchRequest
+	(*timestamppb.Timestamp)(nil),              // 28: google.protobuf.Timestamp
+	(*v1.ChatSubscription)(nil),                // 29: eventnode.v1.ChatSubscription
 }
 var file_eventnode_cluster_v1_chat_proto_depIdxs = []int32{
 	4,  // 0: eventnode.cluster.v1.ChatRequest.dispatch:type_name -> eventnode.cluster.v1.ChatDispatch
-	15, // 1: eventnode.cluster.v1.ChatRequest.subscribe:type_name -> eventnode.v1.ChatServiceSubscribeRequest
-	16, // 2: eventnode.cluster.v1.ChatRequest.unsubscribe:type_name -> eventnode.v1.ChatServiceUnsubscribeRequest
-	17, // 3: eventnode.cluster.v1.ChatRequest.remove:type_name -> eventnode.v1.ChatServiceRemoveRequest
+	16, // 1: eventnode.cluster.v1.ChatRequest.subscribe:type_name -> eventnode.v1.ChatServiceSubscribeRequest
+	17, // 2: eventnode.cluster.v1.ChatRequest.unsubscribe:type_name -> eventnode.v1.ChatServiceUnsubscribeRequest
+	18, // 3: eventnode.cluster.v1.ChatRequest.remove:type_name -> eventnode.v1.ChatServiceRemoveRequest
 	5,  // 4: eventnode.cluster.v1.ChatRequest.barrier:type_name -> eventnode.cluster.v1.ChatBarrier
-	18, // 5: eventnode.cluster.v1.ChatRequest.list:type_name -> eventnode.v1.ChatServiceListSessionsRequest
-	19, // 6: eventnode.cluster.v1.ChatRequest.close:type_name -> eventnode.v1.ChatServiceCloseSessionRequest
+	19, // 5: eventnode.cluster.v1.ChatRequest.list:type_name -> eventnode.v1.ChatServiceListSessionsRequest
+	20, // 6: eventnode.cluster.v1.ChatRequest.close:type_name -> eventnode.v1.ChatServiceCloseSessionRequest
 	6,  // 7: eventnode.cluster.v1.ChatRequest.lend:type_name -> eventnode.cluster.v1.ChatLend
 	7,  // 8: eventnode.cluster.v1.ChatRequest.take:type_name -> eventnode.cluster.v1.ChatTake
-	20, // 9: eventnode.cluster.v1.ChatResponse.dispatch:type_name -> eventnode.v1.ChatServiceDispatchResponse
-	21, // 10: eventnode.cluster.v1.ChatResponse.subscribe:type_name -> eventnode.v1.ChatServiceSubscribeResponse
-	22, // 11: eventnode.cluster.v1.ChatResponse.unsubscribe:type_name -> eventnode.v1.ChatServiceUnsubscribeResponse
-	23, // 12: eventnode.cluster.v1.ChatResponse.remove:type_name -> eventnode.v1.ChatServiceRemoveResponse
-	5,  // 13: eventnode.cluster.v1.ChatResponse.barrier:type_name -> eventnode.cluster.v1.ChatBarrier
-	24, // 14: eventnode.cluster.v1.ChatResponse.list:type_name -> eventnode.v1.ChatServiceListSessionsResponse
-	25, // 15: eventnode.cluster.v1.ChatResponse.close:type_name -> eventnode.v1.ChatServiceCloseSessionResponse
-	8,  // 16: eventnode.cluster.v1.ChatResponse.lend:type_name -> eventnode.cluster.v1.ChatRecord
-	11, // 17: eventnode.cluster.v1.ChatResponse.take:type_name -> eventnode.cluster.v1.ChatLog
-	0,  // 18: eventnode.cluster.v1.ChatResponse.refusal:type_name -> eventnode.cluster.v1.ChatRefusal
-	3,  // 19: eventnode.cluster.v1.ChatResponse.error:type_name -> eventnode.cluster.v1.ChatError
-	14, // 20: eventnode.cluster.v1.ChatError.details:type_name -> eventnode.cluster.v1.ChatError.DetailsEntry
-	26, // 21: eventnode.cluster.v1.ChatDispatch.request:type_name -> eventnode.v1.ChatServiceDispatchRequest
-	27, // 22: eventnode.cluster.v1.ChatRecord.since:type_name -> google.protobuf.Timestamp
-	10, // 23: eventnode.cluster.v1.ChatRecord.presence:type_name -> eventnode.cluster.v1.ChatPresence
-	28, // 24: eventnode.cluster.v1.ChatRecord.subscriptions:type_name -> eventnode.v1.ChatSubscription
-	9,  // 25: eventnode.cluster.v1.ChatRecord.watches:type_name -> eventnode.cluster.v1.ChatWatch
-	12, // 26: eventnode.cluster.v1.ChatLog.events:type_name -> eventnode.cluster.v1.ChatLogged
-	10, // 27: eventnode.cluster.v1.ChatSessionMeta.presence:type_name -> eventnode.cluster.v1.ChatPresence
-	28, // [28:28] is the sub-list for method output_type
-	28, // [28:28] is the sub-list for method input_type
-	28, // [28:28] is the sub-list for extension type_name
-	28, // [28:28] is the sub-list for extension extendee
-	0,  // [0:28] is the sub-list for field type_name
+	8,  // 9: eventnode.cluster.v1.ChatRequest.hand_over:type_name -> eventnode.cluster.v1.ChatHandOver
+	21, // 10: eventnode.cluster.v1.ChatResponse.dispatch:type_name -> eventnode.v1.ChatServiceDispatchResponse
+	22, // 11: eventnode.cluster.v1.ChatResponse.subscribe:type_name -> eventnode.v1.ChatServiceSubscribeResponse
+	23, // 12: eventnode.cluster.v1.ChatResponse.unsubscribe:type_name -> eventnode.v1.ChatServiceUnsubscribeResponse
+	24, // 13: eventnode.cluster.v1.ChatResponse.remove:type_name -> eventnode.v1.ChatServiceRemoveResponse
+	5,  // 14: eventnode.cluster.v1.ChatResponse.barrier:type_name -> eventnode.cluster.v1.ChatBarrier
+	25, // 15: eventnode.cluster.v1.ChatResponse.list:type_name -> eventnode.v1.ChatServiceListSessionsResponse
+	26, // 16: eventnode.cluster.v1.ChatResponse.close:type_name -> eventnode.v1.ChatServiceCloseSessionResponse
+	9,  // 17: eventnode.cluster.v1.ChatResponse.lend:type_name -> eventnode.cluster.v1.ChatRecord
+	12, // 18: eventnode.cluster.v1.ChatResponse.take:type_name -> eventnode.cluster.v1.ChatLog
+	5,  // 19: eventnode.cluster.v1.ChatResponse.hand_over:type_name -> eventnode.cluster.v1.ChatBarrier
+	0,  // 20: eventnode.cluster.v1.ChatResponse.refusal:type_name -> eventnode.cluster.v1.ChatRefusal
+	3,  // 21: eventnode.cluster.v1.ChatResponse.error:type_name -> eventnode.cluster.v1.ChatError
+	15, // 22: eventnode.cluster.v1.ChatError.details:type_name -> eventnode.cluster.v1.ChatError.DetailsEntry
+	27, // 23: eventnode.cluster.v1.ChatDispatch.request:type_name -> eventnode.v1.ChatServiceDispatchRequest
+	28, // 24: eventnode.cluster.v1.ChatRecord.since:type_name -> google.protobuf.Timestamp
+	11, // 25: eventnode.cluster.v1.ChatRecord.presence:type_name -> eventnode.cluster.v1.ChatPresence
+	29, // 26: eventnode.cluster.v1.ChatRecord.subscriptions:type_name -> eventnode.v1.ChatSubscription
+	10, // 27: eventnode.cluster.v1.ChatRecord.watches:type_name -> eventnode.cluster.v1.ChatWatch
+	13, // 28: eventnode.cluster.v1.ChatLog.events:type_name -> eventnode.cluster.v1.ChatLogged
+	11, // 29: eventnode.cluster.v1.ChatSessionMeta.presence:type_name -> eventnode.cluster.v1.ChatPresence
+	30, // [30:30] is the sub-list for method output_type
+	30, // [30:30] is the sub-list for method input_type
+	30, // [30:30] is the sub-list for extension type_name
+	30, // [30:30] is the sub-list for extension extendee
+	0,  // [0:30] is the sub-list for field type_name
 }
 
 func init() { file_eventnode_cluster_v1_chat_proto_init() }
@@ -1479,6 +1587,7 @@ func file_eventnode_cluster_v1_chat_proto_init() {
 		(*ChatRequest_Close)(nil),
 		(*ChatRequest_Lend)(nil),
 		(*ChatRequest_Take)(nil),
+		(*ChatRequest_HandOver)(nil),
 	}
 	file_eventnode_cluster_v1_chat_proto_msgTypes[1].OneofWrappers = []any{
 		(*ChatResponse_Dispatch)(nil),
@@ -1490,6 +1599,7 @@ func file_eventnode_cluster_v1_chat_proto_init() {
 		(*ChatResponse_Close)(nil),
 		(*ChatResponse_Lend)(nil),
 		(*ChatResponse_Take)(nil),
+		(*ChatResponse_HandOver)(nil),
 	}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
@@ -1497,7 +1607,7 @@ func file_eventnode_cluster_v1_chat_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_eventnode_cluster_v1_chat_proto_rawDesc), len(file_eventnode_cluster_v1_chat_proto_rawDesc)),
 			NumEnums:      1,
-			NumMessages:   14,
+			NumMessages:   15,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

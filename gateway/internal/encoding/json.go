@@ -1,0 +1,250 @@
+package encoding
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"unicode/utf8"
+)
+
+// maxDepth is how deep lists and objects may stand in each other, in both formats and
+// both directions.
+const maxDepth = 100
+
+// scanner reads JSON text from the front to the back, once, and holds none of it. It
+// fails with a *DecodeError.
+type scanner struct {
+	data  []byte
+	at    int
+	depth int
+}
+
+func (s *scanner) fail(format string, args ...any) error {
+	return &DecodeError{Format: JSON, Offset: s.at, Reason: fmt.Sprintf(format, args...)}
+}
+
+// peek is the first byte of what comes next, behind white space; 0: nothing does.
+func (s *scanner) peek() byte {
+	for ; s.at < len(s.data); s.at++ {
+		switch c := s.data[s.at]; c {
+		case ' ', '\t', '\n', '\r':
+		default:
+			return c
+		}
+	}
+	return 0
+}
+
+// want steps over a byte that has to come next.
+func (s *scanner) want(c byte) error {
+	if s.peek() != c || s.at == len(s.data) {
+		return s.fail("%q is missing", c)
+	}
+	s.at++
+	return nil
+}
+
+// end checks that nothing comes next.
+func (s *scanner) end() error {
+	if s.peek(); s.at < len(s.data) {
+		return s.fail("something stands behind the value")
+	}
+	return nil
+}
+
+// members calls a function with each key of an object, in quotes; it reads the value.
+func (s *scanner) members(each func(key []byte) error) error {
+	return s.sequence('{', '}', func() error {
+		key, err := s.text()
+		if err != nil {
+			return err
+		}
+		if err := s.want(':'); err != nil {
+			return err
+		}
+		return each(key)
+	})
+}
+
+// elements calls a function for each element of a list; it reads the element.
+func (s *scanner) elements(each func() error) error { return s.sequence('[', ']', each) }
+
+func (s *scanner) sequence(begin, end byte, each func() error) error {
+	if err := s.want(begin); err != nil {
+		return err
+	}
+	if s.depth++; s.depth > maxDepth {
+		return s.fail("nested deeper than %d", maxDepth)
+	}
+	defer func() { s.depth-- }()
+	if s.peek() == end {
+		s.at++
+		return nil
+	}
+	for {
+		if err := each(); err != nil {
+			return err
+		}
+		if s.peek() != ',' {
+			return s.want(end)
+		}
+		s.at++
+	}
+}
+
+// text reads a string, in quotes, as it stands there.
+func (s *scanner) text() ([]byte, error) {
+	if err := s.want('"'); err != nil {
+		return nil, err
+	}
+	for begin := s.at - 1; s.at < len(s.data); s.at++ {
+		switch c := s.data[s.at]; {
+		case c == '"':
+			s.at++
+			return s.data[begin:s.at], nil
+		case c < ' ':
+			return nil, s.fail("a control character stands in a string")
+		case c == '\\':
+			if err := s.escape(); err != nil {
+				return nil, err
+			}
+		}
+	}
+	return nil, s.fail("a string does not end")
+}
+
+// escape steps to the last byte of what a backslash begins.
+func (s *scanner) escape() error {
+	rest := s.data[s.at+1:]
+	switch {
+	case len(rest) > 0 && bytes.IndexByte([]byte(`"\/bfnrt`), rest[0]) >= 0:
+		s.at++
+		return nil
+	case len(rest) > 4 && rest[0] == 'u' && isHex(rest[1:5]):
+		s.at += 5
+		return nil
+	default:
+		return s.fail("an escape in a string is unknown")
+	}
+}
+
+func isHex(b []byte) bool {
+	for _, c := range b {
+		if (c < '0' || c > '9') && (c|0x20 < 'a' || c|0x20 > 'f') {
+			return false
+		}
+	}
+	return true
+}
+
+// number reads a number, and whether it is written as an integer.
+func (s *scanner) number() (text []byte, integer bool, err error) {
+	begin := s.at
+	s.skip('-')
+	if !s.skip('0') && !s.digits() {
+		return nil, false, s.fail("a number is malformed")
+	}
+	integer = true
+	if s.skip('.') {
+		if integer = false; !s.digits() {
+			return nil, false, s.fail("a number is malformed")
+		}
+	}
+	if s.skip('e') || s.skip('E') {
+		_ = s.skip('+') || s.skip('-')
+		if integer = false; !s.digits() {
+			return nil, false, s.fail("a number is malformed")
+		}
+	}
+	return s.data[begin:s.at], integer, nil
+}
+
+func (s *scanner) skip(c byte) bool {
+	if s.at < len(s.data) && s.data[s.at] == c {
+		s.at++
+		return true
+	}
+	return false
+}
+
+func (s *scanner) digits() bool {
+	begin := s.at
+	for s.at < len(s.data) && s.data[s.at] >= '0' && s.data[s.at] <= '9' {
+		s.at++
+	}
+	return s.at > begin
+}
+
+// word reads null, true or false.
+func (s *scanner) word() (string, error) {
+	for _, w := range []string{"null", "true", "false"} {
+		if bytes.HasPrefix(s.data[s.at:], []byte(w)) {
+			s.at += len(w)
+			return w, nil
+		}
+	}
+	if s.at == len(s.data) {
+		return "", s.fail("a value is missing")
+	}
+	return "", s.fail("this is no JSON value")
+}
+
+// value steps over any value, which it returns as it stands there.
+func (s *scanner) value() ([]byte, error) {
+	var err error
+	first := s.peek()
+	begin := s.at
+	switch {
+	case first == '{':
+		err = s.members(func([]byte) error { _, err := s.value(); return err })
+	case first == '[':
+		err = s.elements(func() error { _, err := s.value(); return err })
+	case first == '"':
+		_, err = s.text()
+	case first == '-' || first >= '0' && first <= '9':
+		_, _, err = s.number()
+	default:
+		_, err = s.word()
+	}
+	return s.data[begin:s.at], err
+}
+
+// unquote is what a string in quotes stands for. Most need no change.
+func unquote(quoted []byte) ([]byte, error) {
+	inside := quoted[1 : len(quoted)-1]
+	if bytes.IndexByte(inside, '\\') < 0 {
+		return repair(inside), nil
+	}
+	var text string
+	err := json.Unmarshal(quoted, &text)
+	return []byte(text), err
+}
+
+// repair has U+FFFD stand for each byte that is no UTF-8, as encoding/json has it.
+func repair(text []byte) []byte {
+	if utf8.Valid(text) {
+		return text
+	}
+	fixed := make([]byte, 0, len(text)+16)
+	for len(text) > 0 {
+		r, n := utf8.DecodeRune(text)
+		fixed = utf8.AppendRune(fixed, r)
+		text = text[n:]
+	}
+	return fixed
+}
+
+// checkJSON is an event's data as it is sent: valid, in UTF-8, null if there is none.
+func checkJSON(data []byte) ([]byte, error) {
+	if len(data) == 0 {
+		return []byte("null"), nil
+	}
+	s := scanner{data: data}
+	if _, err := s.value(); err != nil {
+		return nil, err
+	}
+	if err := s.end(); err != nil {
+		return nil, err
+	}
+	return repair(data), nil
+}

@@ -1,0 +1,122 @@
+package encoding
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strconv"
+)
+
+// MaxPayload is how many bytes Decode takes. A gateway that takes less says so itself.
+const MaxPayload = 1 << 20
+
+// Payload is what a client sent.
+type Payload struct {
+	// Op is the opcode.
+	Op int
+	// D is the data, in JSON whatever the format was; null if there is none. Ids are
+	// strings or numbers, as the client had them.
+	D json.RawMessage
+	// Seq and Type are nil and empty in what clients send; they may be there.
+	Seq  *uint64
+	Type string
+}
+
+// Decode reads the payload of a client. It fails with a *DecodeError. It keeps
+// nothing of the data that was given.
+func Decode(f Format, data []byte) (Payload, error) {
+	if len(data) > MaxPayload {
+		reason := fmt.Sprintf("it has %d bytes, and may have %d", len(data), MaxPayload)
+		return Payload{}, &DecodeError{Format: f, Offset: MaxPayload, Reason: reason}
+	}
+	if f == JSON {
+		return readPayload(data)
+	}
+	r := termReader{data: data}
+	text, err := r.payload()
+	if err != nil {
+		return Payload{}, err
+	}
+	p, err := readPayload(text)
+	if wrong, ok := errors.AsType[*DecodeError](err); ok {
+		return p, r.fail("%s", wrong.Reason) // its offset is that of our text
+	}
+	return p, err
+}
+
+// payload reads one term, all there is.
+func (r *termReader) payload() ([]byte, error) {
+	if version, err := r.tag(); err != nil || version != etfVersion {
+		return nil, r.fail("the first byte must be %d", etfVersion)
+	}
+	if err := r.term(); err != nil {
+		return nil, err
+	}
+	if r.at < len(r.data) {
+		return nil, r.fail("something stands behind the term")
+	}
+	return r.dst, nil
+}
+
+// readPayload reads a payload from JSON text, all there is.
+func readPayload(text []byte) (Payload, error) {
+	s := scanner{data: text}
+	p := Payload{Op: -1, D: json.RawMessage("null")}
+	var seen keys
+	err := s.members(func(quoted []byte) error {
+		key, err := unquote(quoted)
+		if err != nil {
+			return s.fail("a key is malformed: %v", err)
+		}
+		if seen.add(key) {
+			return s.fail("the key %.64q is there twice", key)
+		}
+		return s.field(&p, string(key))
+	})
+	switch {
+	case err != nil:
+		return Payload{}, err
+	case p.Op < 0:
+		return Payload{}, s.fail("op is missing")
+	}
+	if err := s.end(); err != nil {
+		return Payload{}, err
+	}
+	return p, nil
+}
+
+// field reads what stands under a key. Keys that the protocol does not know are nothing.
+func (s *scanner) field(p *Payload, key string) error {
+	value, err := s.value()
+	if err != nil {
+		return err
+	}
+	null := string(value) == "null"
+	switch {
+	case key == "op":
+		n, err := strconv.ParseUint(string(value), 10, 16)
+		if err != nil {
+			return s.fail("op must be an integer from 0 to 65535")
+		}
+		p.Op = int(n)
+	case key == "d":
+		p.D = bytes.Clone(repair(value))
+	case key == "s" && !null:
+		n, err := strconv.ParseUint(string(value), 10, 64)
+		if err != nil {
+			return s.fail("s must be null or an integer from 0 on")
+		}
+		p.Seq = &n
+	case key == "t" && !null:
+		if value[0] != '"' {
+			return s.fail("t must be null or a string")
+		}
+		text, err := unquote(value)
+		if err != nil {
+			return s.fail("t is malformed: %v", err)
+		}
+		p.Type = string(text)
+	}
+	return nil
+}
