@@ -35,10 +35,11 @@
 //   - A client that applies every change in order has exactly the list's items in all
 //     places of its ranges, after each change.
 //   - A change of one member costs, in each run of ranges that sees it, a DELETE and an
-//     INSERT, whatever the width of the range: at most three times where a group comes or
-//     goes. Only Rebuild sends ranges again.
-//   - A session is told once, and only if something in its ranges is another. So its
-//     counts may be older than the list when it looks elsewhere; the next change has them.
+//     INSERT, whatever the width of the range, twice where a group comes or goes; and an
+//     UPDATE for each header that has another count. Only Rebuild sends ranges again.
+//   - A session is told once, and only if who has changed is in its ranges, or something
+//     moves there. So its counts may be older than the list when it looks elsewhere; the
+//     next change has them.
 //   - Sessions that are told the same share one [Change], which is to be encoded once.
 //   - An index is found, and an item by its index, in O(log n).
 //

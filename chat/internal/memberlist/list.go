@@ -147,9 +147,19 @@ func (l *List) regroup(n, is *node) {
 		l.shrink(from)
 		return
 	}
-	// One header instead of another: what is behind both stays where it is. The member
-	// goes first, for he keeps his place if there is nobody in between.
-	l.move(n, is)
+	// One header instead of another: what is behind both stays where it is. If nobody is
+	// in between, the member keeps his place: what goes down goes before its header.
+	if to.rank > from.rank {
+		l.move(n, is)
+		l.rehead(from, to)
+	} else {
+		l.rehead(from, to)
+		l.move(n, is)
+	}
+}
+
+// rehead counts the only member of a group in another one, where he is the first.
+func (l *List) rehead(from, to *group) {
 	from.setCount(0)
 	to.setCount(1)
 	l.shown = nil

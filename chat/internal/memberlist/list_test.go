@@ -39,28 +39,32 @@ func subscribe(t testing.TB, l *List, s sessions.ID, ranges ...Range) []Change {
 func words(changes []Change) string {
 	var lines []string
 	for _, c := range changes {
-		line := fmt.Sprint(slices.Sorted(c.Sessions()))
+		line := []string{fmt.Sprint(slices.Sorted(c.Sessions()))}
 		for _, o := range c.Ops {
-			line += fmt.Sprint(", ", o.Kind)
-			switch o.Kind {
-			case Sync, Invalidate:
-				line += fmt.Sprintf(" %d-%d", o.Range.First, o.Range.Last)
-			default:
-				line += fmt.Sprint(" ", o.Index)
-			}
-			if o.Item != nil {
-				o.Items = []*Item{o.Item}
-			}
-			for _, item := range o.Items {
-				if line += " " + strings.Trim(string(item.Member), `"`); item.Group != nil {
-					line += fmt.Sprintf("%s:%d", item.Group.ID, item.Group.Count)
-				}
-			}
+			line = append(line, short(o))
 		}
-		lines = append(lines, line)
+		lines = append(lines, strings.Join(line, ", "))
 	}
 	slices.Sort(lines)
 	return strings.Join(lines, "\n")
+}
+
+func short(o Op) string {
+	words := []string{string(o.Kind), fmt.Sprint(o.Index)}
+	if o.Kind == Sync || o.Kind == Invalidate {
+		words[1] = fmt.Sprintf("%d-%d", o.Range.First, o.Range.Last)
+	}
+	if o.Item != nil {
+		o.Items = []*Item{o.Item}
+	}
+	for _, item := range o.Items {
+		if g := item.Group; g != nil {
+			words = append(words, fmt.Sprintf("%s:%d", g.ID, g.Count))
+		} else {
+			words = append(words, strings.Trim(string(item.Member), `"`))
+		}
+	}
+	return strings.Join(words, " ")
 }
 
 func check(t testing.TB, got []Change, want ...string) {
@@ -188,8 +192,8 @@ func TestMove(t *testing.T) {
 	}
 }
 
-// A group whose last member goes to one that had none: the header goes and comes, and
-// what is behind both groups does not move.
+// A group whose last member goes to one that had none: the header goes and comes, what is
+// behind both groups does not move, nor does the member if nobody is in between.
 func TestHeaders(t *testing.T) {
 	l := newList(t, Config{})
 	l.Rebuild([]Role{{10, 2}, {20, 1}}, slices.Values([]Member{
@@ -200,6 +204,9 @@ func TestHeaders(t *testing.T) {
 	m := member(1, "a", sessions.Online, 20)
 	m.Payload = json.RawMessage(`"aa"`)
 	check(t, l.Put(m), "[all], UPDATE 1 aa, DELETE 0, INSERT 0 20:1")
+	m.Roles = []sessions.Snowflake{10}
+	m.Payload = json.RawMessage(`"a"`)
+	check(t, l.Put(m), "[all], DELETE 0, INSERT 0 10:1, UPDATE 1 a")
 	check(t, l.Put(member(1, "a", sessions.Offline)),
 		"[all], DELETE 1, INSERT 4 a, DELETE 0, INSERT 3 offline:1",
 		"[behind], DELETE 2, INSERT 4 a, DELETE 2, INSERT 3 offline:1")
@@ -227,6 +234,29 @@ func TestSubscribe(t *testing.T) {
 	l.Unsubscribe("s")
 	l.Unsubscribe("s")
 	check(t, l.Remove(1), "[o], DELETE 1, INSERT 2 d, UPDATE 0 online:24")
+}
+
+// Sessions that are told the same share one change, also if their ranges are others; no
+// session is lost when one with the same ranges goes.
+func TestShared(t *testing.T) {
+	l := alphabet(t)
+	for _, s := range []sessions.ID{"s1", "s2", "s3"} {
+		subscribe(t, l, s, Range{0, 9})
+	}
+	subscribe(t, l, "touching", Range{0, 4}, Range{5, 9})
+	subscribe(t, l, "wide", Range{27, 29})
+	subscribe(t, l, "narrow", Range{27, 28})
+	check(t, l.Put(member(99, "cc", sessions.Online)),
+		"[narrow], SYNC 27-28 z", "[s1 s2 s3 touching], UPDATE 0 online:27, DELETE 9, INSERT 4 cc", "[wide], SYNC 27-29 z")
+	for _, c := range []struct {
+		goes sessions.ID
+		left string
+	}{{"s1", "[s2 s3 touching]"}, {"s3", "[s2 touching]"}, {"s2", "[touching]"}} {
+		l.Unsubscribe(c.goes)
+		if got := fmt.Sprint(slices.Sorted(l.Covered(99))); got != c.left {
+			t.Errorf("%s are left, want %s", got, c.left)
+		}
+	}
 }
 
 // Rebuild sends all ranges anew, also to who had something where nothing is now.

@@ -69,21 +69,23 @@ func runs(sorted []Range) (out []Range) {
 // without is what of some runs is in none of others.
 func without(some, others []Range) (out []Range) {
 	for _, r := range some {
-		for _, o := range others {
-			if o.Last < r.First || o.First > r.Last {
-				continue
-			}
-			if o.First > r.First {
-				out = append(out, Range{r.First, o.First - 1})
-			}
-			r.First = o.Last + 1
-			if o.Last >= r.Last {
-				break
-			}
-		}
-		if r.First <= r.Last {
-			out = append(out, r)
-		}
+		out = r.without(others, out)
 	}
 	return out
+}
+
+func (r Range) without(others, out []Range) []Range {
+	for _, o := range others {
+		if o.Last < r.First || o.First > r.Last {
+			continue
+		}
+		if o.First > r.First {
+			out = append(out, Range{r.First, o.First - 1})
+		}
+		if o.Last >= r.Last {
+			return out
+		}
+		r.First = o.Last + 1
+	}
+	return append(out, r)
 }

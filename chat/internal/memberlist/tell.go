@@ -21,7 +21,6 @@ import (
 // tell notes a step for those who see it. The item list is as it was after the step; size
 // is how long it was before. The indexes are from before and from after.
 func (l *List) tell(from, to, size int) {
-	l.viewers.step++
 	first, last := min(from, to), max(from, to)
 	for _, v := range l.viewers.all {
 		// First what leaves, from behind, so that no index depends on another run: who
@@ -54,7 +53,6 @@ func (l *List) entering(r Range, i, size int) Op {
 
 // update notes that an item is another one in the same place.
 func (l *List) update(n *node) {
-	l.viewers.step++
 	i := n.index()
 	for _, v := range l.viewers.all {
 		if v.has(i) {
@@ -87,14 +85,15 @@ func (l *List) syncs(ops []Op, ranges []Range) []Op {
 	return ops
 }
 
-// note adds an op to what a view is told. The trace says which step it is from, and where
-// it applies: in one change those with equal traces have equal ops.
+// note adds an op to what a view is told. The trace says what it does, and where. In one
+// change those with equal traces have equal ops: whoever has an index sees the same steps
+// there, and they bring the same items.
 func (w *viewers) note(v *view, o Op) {
 	if len(v.ops) == 0 {
 		w.noted = append(w.noted, v)
 	}
 	v.ops = append(v.ops, o)
-	v.trace = append(v.trace, w.step, o.Kind[0])
+	v.trace = append(v.trace, o.Kind[0])
 	for _, n := range []int{o.Index, o.Range.First, o.Range.Last} {
 		v.trace = binary.AppendUvarint(v.trace, uint64(n))
 	}
@@ -117,6 +116,6 @@ func (l *List) told() (out []Change) {
 	}
 	clear(w.noted)
 	clear(w.traced)
-	w.noted, w.step = w.noted[:0], 0
+	w.noted = w.noted[:0]
 	return out
 }

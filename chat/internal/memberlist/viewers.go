@@ -16,9 +16,8 @@ type viewers struct {
 	byRanges  map[string]*view
 	bySession map[sessions.ID]seat
 
-	step   byte // of the change that is being made; it has four at most
-	noted  []*view
-	traced map[string]int
+	noted  []*view        // who is told of the change that is being made
+	traced map[string]int // by trace: which Change has it
 }
 
 // view is a set of ranges, and the sessions that have it.
