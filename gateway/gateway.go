@@ -32,7 +32,7 @@ type Gateway struct {
 	taken       int // connections, those that are not upgraded yet included
 	connections map[*connection]struct{}
 	holders     map[sessions.ID]holder // who has the socket of a session
-	quiet       chan struct{}               // closed when a Drain sees the last one go
+	quiet       chan struct{}          // closed when a Drain sees the last one go
 }
 
 // phase of a Gateway's life.

@@ -346,7 +346,12 @@ func (c *client) event(kind string, seq uint64) payload {
 func (c *client) closes(code gateway.CloseCode) closed {
 	c.t.Helper()
 	for {
-		_, err := c.next()
+		var err error
+		if c.stream != nil {
+			_, err = c.next()
+		} else {
+			_, _, err = c.message()
+		}
 		if err == nil {
 			continue
 		}

@@ -66,7 +66,7 @@ func (c *connection) notResumed(ctx context.Context, user sessions.Snowflake, r 
 		c.invalid(r, "gap")
 	case errors.Is(err, sessions.ErrAttached):
 		c.invalid(r, "attached")
-	case c.g.others(user, r.session):
+	case errors.Is(err, sessions.ErrNotFound) && c.g.others(user, r.session):
 		c.invalid(r, "not_owner")
 	case errors.Is(err, sessions.ErrNotFound), errors.Is(err, sessions.ErrClosed), errors.Is(err, sessions.ErrDetached):
 		c.invalid(r, "not_found")
