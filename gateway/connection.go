@@ -169,10 +169,11 @@ func (c *connection) close(code CloseCode, reason string) {
 // goodbye is the client's close frame, which is answered by the same code. The session is
 // kept: some libraries say 1000 and resume.
 func (c *connection) goodbye(data []byte) {
-	code, reason := ws.ParseCloseFrameData(data)
-	if len(data) == 0 {
+	code, _ := ws.ParseCloseFrameData(data)
+	switch {
+	case len(data) == 0:
 		code = ws.StatusNormalClosure
-	} else if ws.CheckCloseFrameData(code, reason) != nil {
+	case code < 1000 || code >= 5000 || code == ws.StatusNoMeaningYet || code.IsProtocolReserved():
 		code = ws.StatusProtocolError
 	}
 	c.close(CloseCode(code), "")

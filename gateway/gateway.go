@@ -18,18 +18,21 @@ type Gateway struct {
 	cfg     Config
 	metrics *metrics
 	starts  *starts
-	lines   *rate.Limiter // of the log
 	pool    scratches
 
+	lines    *rate.Limiter // of the log
+	quietLog *slog.Logger  // where lines go that are too many
+
 	accepted chan *connection // from the handlers to Run
+	ready    chan struct{}    // closed when Run takes connections
 	over     chan struct{}    // closed when Run takes no more
 
 	mu          sync.Mutex
 	phase       phase
 	taken       int // connections, those that are not upgraded yet included
 	connections map[*connection]struct{}
-	holders     map[sessions.ID]*connection // who has the socket of a session
-	quiet       chan struct{}               // closed when a Drain sees the last one go
+	holders     map[sessions.ID]holder // who has the socket of a session
+	quiet       chan struct{}          // closed when a Drain sees the last one go
 }
 
 // phase of a Gateway's life.
@@ -62,10 +65,14 @@ func New(cfg Config) (*Gateway, error) {
 	}
 	return &Gateway{
 		cfg: cfg, metrics: m, starts: newStarts(cfg.Limits), lines: rate.NewLimiter(logRate, logBurst),
-		accepted: make(chan *connection), over: make(chan struct{}), quiet: make(chan struct{}),
-		connections: map[*connection]struct{}{}, holders: map[sessions.ID]*connection{},
+		quietLog: slog.New(slog.DiscardHandler),
+		accepted: make(chan *connection), ready: make(chan struct{}), over: make(chan struct{}), quiet: make(chan struct{}),
+		connections: map[*connection]struct{}{}, holders: map[sessions.ID]holder{},
 	}, nil
 }
+
+// Ready is closed when Run takes connections.
+func (g *Gateway) Ready() <-chan struct{} { return g.ready }
 
 // Run serves the connections that the Handler takes, until ctx ends: then it cuts them off,
 // and returns when all are gone. Their sessions are kept. It returns nil, or ErrRunning.
@@ -73,6 +80,7 @@ func (g *Gateway) Run(ctx context.Context) error {
 	if !g.advance(made, running) {
 		return ErrRunning
 	}
+	close(g.ready)
 	var serving sync.WaitGroup
 	defer serving.Wait()
 	defer g.cutOff()
@@ -203,23 +211,30 @@ func (g *Gateway) remove(c *connection) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	delete(g.connections, c)
-	if id := c.holds; g.holders[id] == c {
+	if id := c.holds; g.holders[id].connection == c {
 		delete(g.holders, id)
 	}
 }
 
-// hold notes whose socket a session has.
-func (g *Gateway) hold(id sessions.ID, c *connection) {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	c.holds = id
-	g.holders[id] = c
+// holder is who has the socket of a session.
+type holder struct {
+	connection *connection
+	user       sessions.Snowflake
 }
 
-func (g *Gateway) holder(id sessions.ID) *connection {
+// hold notes who has the socket of a session.
+func (g *Gateway) hold(s *sessions.Session, c *connection) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	return g.holders[id]
+	c.holds = s.ID()
+	g.holders[s.ID()] = holder{c, s.User}
+}
+
+func (g *Gateway) holder(id sessions.ID) (h holder, ok bool) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	h, ok = g.holders[id]
+	return h, ok
 }
 
 // Release frees a session from a connection that is dead: it is asked, by a ping, and cut
@@ -227,8 +242,8 @@ func (g *Gateway) holder(id sessions.ID) *connection {
 // the client is there, or if no connection of this gateway has the session. A Backend calls
 // it on the node that has the session when somebody resumes on another one.
 func (g *Gateway) Release(ctx context.Context, id sessions.ID) error {
-	c := g.holder(id)
-	if c == nil || c.alive(ctx) {
+	h, ok := g.holder(id)
+	if !ok || h.connection.alive(ctx) {
 		return sessions.ErrAttached
 	}
 	return nil
@@ -238,7 +253,7 @@ func (g *Gateway) Release(ctx context.Context, id sessions.ID) error {
 func (g *Gateway) log() *slog.Logger {
 	if !g.lines.Allow() {
 		g.metrics.unlogged.Inc()
-		return slog.New(slog.DiscardHandler)
+		return g.quietLog
 	}
 	return g.cfg.Logger
 }

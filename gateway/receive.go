@@ -111,7 +111,7 @@ func (c *connection) start(k *sessions.Socket, r *replay, codec *encoding.Writer
 	}
 	c.active = k.Session()
 	c.talk.session = true
-	c.g.hold(c.active.ID(), c)
+	c.g.hold(c.active, c)
 	c.arm()
 	c.out.serve(k, r, codec)
 	return true

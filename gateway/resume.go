@@ -66,7 +66,7 @@ func (c *connection) notResumed(ctx context.Context, user sessions.Snowflake, r 
 		c.invalid(r, "gap")
 	case errors.Is(err, sessions.ErrAttached):
 		c.invalid(r, "attached")
-	case errors.Is(err, sessions.ErrNotFound) && c.g.holder(r.session) != nil:
+	case errors.Is(err, sessions.ErrNotFound) && c.g.others(user, r.session):
 		c.invalid(r, "not_owner")
 	case errors.Is(err, sessions.ErrNotFound), errors.Is(err, sessions.ErrClosed), errors.Is(err, sessions.ErrDetached):
 		c.invalid(r, "not_found")
@@ -81,6 +81,12 @@ func (c *connection) notResumed(ctx context.Context, user sessions.Snowflake, r 
 		c.close(CloseUnknown, "the session was not found out about: come again")
 	}
 	c.g.log().LogAttrs(ctx, slog.LevelInfo, "session was not resumed", attrs...)
+}
+
+// others reports whether a session is known here to be somebody else's.
+func (g *Gateway) others(user sessions.Snowflake, id sessions.ID) bool {
+	h, ok := g.holder(id)
+	return ok && h.user != user
 }
 
 // invalid says that the session is not there.
