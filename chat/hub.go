@@ -95,16 +95,7 @@ func (h *Hub) Sessions() *sessions.Manager { return h.manager }
 func (h *Hub) Run(ctx context.Context) error {
 	g, running := errgroup.WithContext(ctx)
 	g.Go(func() error { return h.manager.Run(running) })
-	g.Go(func() error {
-		for {
-			select {
-			case <-h.kick:
-				h.say(running)
-			case <-running.Done():
-				return nil
-			}
-		}
-	})
+	g.Go(func() error { return h.keepSaying(running) })
 	err := g.Wait()
 	h.manager.Close()
 	return err
@@ -119,48 +110,6 @@ func (h *Hub) onEnd(s *sessions.Session, why sessions.Reason) {
 	h.mu.Unlock()
 	h.metrics.ended.WithLabelValues(why.String()).Inc()
 	h.kickOff()
-}
-
-// kickOff has Run tell the other nodes soon.
-func (h *Hub) kickOff() {
-	select {
-	case h.kick <- struct{}{}:
-	default:
-	}
-}
-
-// say tells the other nodes what this one wants, and which sessions have ended. What
-// fails does so because the node is going down, and then nobody asks.
-func (h *Hub) say(ctx context.Context) {
-	h.saying.Lock()
-	defer h.saying.Unlock()
-	h.mu.Lock()
-	more, less := h.table.wants()
-	ended := h.ended
-	h.ended = nil
-	h.mu.Unlock()
-	if len(ended) > 0 {
-		h.tellFailure("unregister sessions", h.cfg.Cluster.Unregister(ctx, ended))
-	}
-	if len(less) > 0 {
-		h.tellFailure("withdraw topics", h.cfg.Cluster.Withdraw(ctx, less))
-	}
-	if len(more) > 0 {
-		h.tellFailure("announce topics", h.cfg.Cluster.Announce(ctx, more))
-	}
-}
-
-func (h *Hub) tellFailure(what string, err error) {
-	if err != nil {
-		h.metrics.failures.WithLabelValues("announce").Inc()
-		h.log.Warn("the other nodes were not told", "what", what, "error", err)
-	}
-}
-
-// settle tells the other nodes, and waits until they know.
-func (h *Hub) settle(ctx context.Context) (missing []eventnode.NodeID) {
-	h.say(ctx)
-	return h.cfg.Cluster.Wait(ctx)
 }
 
 // SetInterest says that another node wants events of a topic, or does not any more. The

@@ -22,7 +22,7 @@ func (h *Hub) Identify(ctx context.Context, who sessions.Identity, p sessions.Pr
 	if err != nil {
 		return nil, err
 	}
-	if err := h.cfg.Cluster.Register(ctx, s.ID(), sessionMeta(s)); err != nil {
+	if err := h.register(ctx, s); err != nil {
 		h.manager.End(s.ID())
 		return nil, err
 	}
@@ -177,7 +177,7 @@ func (h *Hub) online(guild sessions.Snowflake) func(yield func(sessions.Snowflak
 func (h *Hub) tell(s *sessions.Session, eventType string, payload any) {
 	data, err := json.Marshal(payload)
 	if err != nil {
-		h.tellFailure(eventType, err)
+		h.failed(eventType, err)
 		return
 	}
 	_, _ = s.Send(&sessions.Event{Type: eventType, Data: data}) // one that has ended needs nothing
@@ -186,7 +186,7 @@ func (h *Hub) tell(s *sessions.Session, eventType string, payload any) {
 // SetPresence says what a session says of its user now.
 func (h *Hub) SetPresence(ctx context.Context, s *sessions.Session, p sessions.Presence) error {
 	s.SetPresence(p)
-	return h.cfg.Cluster.Register(ctx, s.ID(), sessionMeta(s))
+	return h.register(ctx, s)
 }
 
 // End ends a session: nobody can go on with it.

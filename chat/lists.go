@@ -267,7 +267,7 @@ func (l *lists) send(changes []memberlist.Change) {
 	for i := range changes {
 		data, err := json.Marshal(&changes[i])
 		if err != nil {
-			l.hub.tellFailure("a member list", err)
+			l.hub.failed("a member list", err)
 			continue
 		}
 		e := &sessions.Event{Type: listUpdate, Data: data}

@@ -120,7 +120,7 @@ func (h *Hub) adopt(ctx context.Context, user sessions.Snowflake, sid sessions.I
 	if err != nil {
 		return nil, err
 	}
-	if err := h.cfg.Cluster.Register(ctx, sid, sessionMeta(s)); err != nil {
+	if err := h.register(ctx, s); err != nil {
 		h.manager.End(sid)
 		return nil, err
 	}
@@ -139,6 +139,10 @@ func (h *Hub) rejoin(s *sessions.Session, sub *eventnodev1.ChatSubscription) {
 // elsewhere ends where it left, and goes on from here.
 func (h *Hub) watchAgain(s *sessions.Session, watches []*clusterv1.ChatWatch) {
 	h.mu.Lock()
+	defer h.mu.Unlock()
+	if !h.here(s) {
+		return
+	}
 	for _, w := range watches {
 		var ranges []memberlist.Range
 		for pair := range slices.Chunk(w.GetRanges(), 2) {
@@ -148,7 +152,6 @@ func (h *Hub) watchAgain(s *sessions.Session, watches []*clusterv1.ChatWatch) {
 			h.log.Debug("a session that has moved looks at a member list no more", "session", s.ID(), "error", err)
 		}
 	}
-	h.mu.Unlock()
 	h.kickOff()
 }
 

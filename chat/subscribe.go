@@ -227,7 +227,7 @@ func (h *Hub) unsubscribe(ctx context.Context, req *eventnodev1.ChatServiceUnsub
 		}
 	}
 	h.mu.Unlock()
-	h.say(ctx)
+	_ = h.say(ctx) // Run says it later
 	return &eventnodev1.ChatServiceUnsubscribeResponse{Sessions: uint64(len(chosen))}
 }
 
@@ -239,7 +239,7 @@ func (h *Hub) remove(ctx context.Context, req *eventnodev1.ChatServiceRemoveRequ
 		ended += h.table.clear(topic, req.GetKeep())
 	}
 	h.mu.Unlock()
-	h.say(ctx)
+	_ = h.say(ctx) // Run says it later
 	return &eventnodev1.ChatServiceRemoveResponse{Ended: uint64(ended)}
 }
 
