@@ -27,11 +27,16 @@ func (h *Hub) kickOff() {
 	}
 }
 
-// keepSaying says what changes until ctx ends.
+// keepSaying says what changes, and forgets who has left, until ctx ends.
 func (h *Hub) keepSaying(ctx context.Context) error {
 	for {
+		var due <-chan time.Time
+		if next := h.forgetDeparted(); !next.IsZero() {
+			due = time.After(time.Until(next))
+		}
 		select {
 		case <-h.kick:
+		case <-due:
 		case <-ctx.Done():
 			return nil
 		}

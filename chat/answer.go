@@ -16,12 +16,12 @@ import (
 	"github.com/eventnode/eventnode/sessions"
 )
 
-// answer does this node's part of a request, its own or another node's.
-func (h *Hub) answer(ctx context.Context, req *clusterv1.ChatRequest) (*clusterv1.ChatResponse, error) {
+// answer does this node's part of a request, its own or another node's: from is who asks.
+func (h *Hub) answer(ctx context.Context, from eventnode.NodeID, req *clusterv1.ChatRequest) (*clusterv1.ChatResponse, error) {
 	switch what := req.GetWhat().(type) {
 	case *clusterv1.ChatRequest_Dispatch:
-		d, err := h.dispatch(what.Dispatch)
-		return &clusterv1.ChatResponse{What: &clusterv1.ChatResponse_Dispatch{Dispatch: d}, Error: toError(err)}, nil
+		d, err := h.dispatch(ctx, what.Dispatch)
+		return &clusterv1.ChatResponse{What: &clusterv1.ChatResponse_Dispatch{Dispatch: d}}, err
 	case *clusterv1.ChatRequest_Subscribe:
 		s, err := h.subscribe(ctx, what.Subscribe)
 		return &clusterv1.ChatResponse{What: &clusterv1.ChatResponse_Subscribe{Subscribe: s}, Error: toError(err)}, nil
@@ -42,7 +42,7 @@ func (h *Hub) answer(ctx context.Context, req *clusterv1.ChatRequest) (*clusterv
 	case *clusterv1.ChatRequest_Lend:
 		return h.lend(ctx, what.Lend), nil
 	case *clusterv1.ChatRequest_Take:
-		return h.give(what.Take), nil
+		return h.give(from, what.Take), nil
 	default:
 		return nil, fmt.Errorf("this node does not know what it is asked; is it older than the other one?: %w", eventnode.ErrUnavailable)
 	}

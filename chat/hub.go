@@ -44,6 +44,7 @@ type Hub struct {
 	life    uint64        // tells this life of the node from all others, in origins
 	number  atomic.Uint64 // of the newest event from here
 	kick    chan struct{} // one place: there are interests or ends to be told
+	leaving atomic.Bool   // HandOver was called
 
 	// mu guards the directory, who subscribes to what, and what is known of sessions
 	// elsewhere. Events are sent under its read lock, so none is on its way to a session
@@ -51,7 +52,9 @@ type Hub struct {
 	mu     sync.RWMutex
 	table  *table
 	roster *roster
-	ended  []sessions.ID // to be unregistered
+	// departed are sessions that have moved to other nodes.
+	departed *departed
+	ended    []sessions.ID // to be unregistered
 
 	// wantMu guards which other nodes want what, and orders what this one says of itself.
 	wantMu sync.RWMutex
@@ -71,7 +74,7 @@ func New(cfg Config) (*Hub, error) {
 	}
 	h := &Hub{
 		cfg: cfg, log: cfg.Logger, metrics: m, kinds: map[string]Backend{}, kick: make(chan struct{}, 1),
-		life: lifeOf(cfg.Node), table: newTable(), roster: newRoster(), wants: map[string]map[eventnode.NodeID]bool{},
+		life: lifeOf(cfg.Node), table: newTable(), roster: newRoster(), departed: newDeparted(), wants: map[string]map[eventnode.NodeID]bool{},
 	}
 	h.lists = newLists(h)
 	for _, b := range append(kinds(h.lists), cfg.Kinds...) {

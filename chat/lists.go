@@ -289,6 +289,9 @@ func (l *lists) watches(s *sessions.Session) []watch {
 // is the directory and the roster know; so the lists are brought up to date, which they
 // mostly are.
 func (l *lists) tell(d *Delivery, guild sessions.Snowflake) {
+	if d.after != nil {
+		return // who has moved has the lists of the node where he is
+	}
 	switch d.Type() {
 	case "new_role", "role_pos_upd", "role_update", "role_delete":
 		l.rebuild(guild)

@@ -36,7 +36,7 @@ func (h *Hub) Subscribe(ctx context.Context, req *eventnodev1.ChatServiceSubscri
 			answer.Sessions += r.GetSubscribe().GetSessions()
 			answer.Missing = append(answer.Missing, r.GetSubscribe().GetMissing()...)
 		})
-	answer.Missing = append(answer.Missing, names(missing)...)
+	answer.Missing = allNames(answer.Missing, missing)
 	return answer, err
 }
 

@@ -33,6 +33,7 @@ type Session struct {
 	ended  bool
 	// adopted: it was elsewhere, and not all it was sent there is here.
 	adopted  bool
+	recall   *recall // nil: it has not moved lately
 	presence Presence
 
 	// place is where it is among those that are detached; the manager's.
@@ -88,12 +89,15 @@ func (s *Session) SetPresence(p Presence) {
 }
 
 // Send adds an event to the log and returns its number. It does not wait. ErrClosed: the
-// session has ended, and will not see it.
+// session has ended, and will not see it. ErrTwice: it has moved lately, and has the event.
 func (s *Session) Send(e *Event) (seq uint64, err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.ended {
 		return 0, ErrClosed
+	}
+	if s.recall != nil && !s.news(e, time.Now()) {
+		return 0, ErrTwice
 	}
 	return s.send(e), nil
 }
