@@ -58,10 +58,12 @@ func TestSaidThoughTheCallerLeft(t *testing.T) {
 	_, _ = w.nodes[1].hub.Subscribe(ctx, &eventnodev1.ChatServiceSubscribeRequest{
 		Subscribers: allOf(ann), Subscriptions: []*eventnodev1.ChatSubscription{{Topic: Channel(open1)}},
 	})
+	reached(a, b)
+	w.dispatch(0, "X", `{}`, Channel(open1))
+	wantReached(t, "while nobody says anything else", []int{1, 0}, a, b)
 	if err := w.sub(1, allOf(ben), 0, Channel(open1)); err != nil {
 		t.Fatal(err)
 	}
-	reached(a, b)
 	w.dispatch(0, "X", `{}`, Channel(open1))
 	wantReached(t, "after the caller left", []int{1, 1}, a, b)
 	checkSaid(t, w)

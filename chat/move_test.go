@@ -460,23 +460,27 @@ func TestHandOverToNobody(t *testing.T) {
 func TestDepartedAreForgotten(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := peopled(t)
-		ctx, stop := context.WithCancel(t.Context())
 		var running sync.WaitGroup
+		defer running.Wait()
+		ctx, stop := context.WithCancel(t.Context())
+		defer stop()
 		running.Go(func() { _ = w.nodes[0].hub.Run(ctx) })
 		a := w.open(0, whole(ann))
 		if err := w.resume(a, 1); err != nil {
 			t.Fatal(err)
 		}
-		d := w.nodes[0].hub.departed
+		d, mu := w.nodes[0].hub.departed, &w.nodes[0].hub.mu
+		mu.Lock()
 		if len(d.to) != 1 || len(d.byUser) != 1 || len(d.table.topics) == 0 {
 			t.Error("it is not remembered")
 		}
+		mu.Unlock()
 		time.Sleep(departedFor + time.Second)
 		synctest.Wait()
+		mu.Lock()
+		defer mu.Unlock()
 		if len(d.to)+len(d.byUser)+len(d.table.topics)+len(d.table.of)+len(d.queue) > 0 {
 			t.Error("it is not forgotten")
 		}
-		stop()
-		running.Wait()
 	})
 }

@@ -209,12 +209,25 @@ func (h *Hub) join(s *sessions.Session, topic string, f Flags) {
 // part unsubscribes a session from a topic and what came with it. The caller holds mu.
 func (h *Hub) part(s *sessions.Session, topic string) {
 	h.table.remove(s, topic)
+	if guild, ok := h.lazyGuild(topic); ok {
+		h.lists.part(s, guild)
+	}
 	if b, key, err := h.subscribable(topic); err == nil {
 		with, _ := b.With(h.cfg.Directory, s, key, 0)
 		for _, t := range with {
 			h.table.remove(s, t)
 		}
 	}
+}
+
+// lazyGuild is the guild whose member lists a topic is.
+func (h *Hub) lazyGuild(topic string) (sessions.Snowflake, bool) {
+	b, key, err := h.backend(topic)
+	lazy, ok := b.(lazyKind)
+	if err != nil || !ok {
+		return 0, false
+	}
+	return lazy.Key(key), true
 }
 
 // unsubscribe does this node's part of Unsubscribe.
@@ -237,6 +250,9 @@ func (h *Hub) remove(ctx context.Context, req *eventnodev1.ChatServiceRemoveRequ
 	h.mu.Lock()
 	for _, topic := range req.GetTopics() {
 		ended += h.table.clear(topic, req.GetKeep())
+		if guild, ok := h.lazyGuild(topic); ok {
+			h.lists.remove(guild)
+		}
 	}
 	h.mu.Unlock()
 	_ = h.say(ctx) // Run says it later
