@@ -120,7 +120,7 @@ func testModel(t *testing.T, seed uint64) {
 	for _, u := range modelUsers {
 		m.change(user(u))
 	}
-	for range 40 {
+	for range 80 {
 		m.change(m.anyChange())
 	}
 	for range 120 {
@@ -302,6 +302,9 @@ func (m *model) part() {
 // anyTopic is one of which some make no sense: it is of no row, or not a user's.
 func (m *model) anyTopic() string {
 	u := pick(m.rnd, modelUsers...)
+	if s := m.anySession(); s != nil && len(s.subs) > 0 && m.rnd.IntN(2) == 0 {
+		return pick(m.rnd, s.subs...).topic // somebody has it
+	}
 	switch m.rnd.IntN(8) {
 	case 0, 1:
 		return Guild(pick(m.rnd, modelGuilds...))
@@ -338,6 +341,9 @@ func (m *model) admits(s *modelSession, topic string) (ok, shard bool) {
 func (m *model) subscribe() {
 	node, u, flags := m.rnd.IntN(3), pick(m.rnd, modelUsers...), Flags(m.rnd.IntN(4))
 	var topics []string
+	if in := m.dir.Guilds(u); len(in) > 0 && m.rnd.IntN(2) == 0 {
+		topics = []string{Guild(pick(m.rnd, in...))}
+	}
 	for range 1 + m.rnd.IntN(2) {
 		if topic := m.anyTopic(); !strings.HasPrefix(topic, "user") && !strings.HasPrefix(topic, "member") {
 			topics = append(topics, topic)
