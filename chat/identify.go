@@ -130,10 +130,10 @@ func (h *Hub) greet(s *sessions.Session, guilds []sessions.Snowflake, hello sess
 			r.Presences = append(r.Presences, newPresence(f, 0, p))
 		}
 	}
-	h.tell(s, "READY", r)
+	h.make("READY", r, s.Greet)
 	if s.Bot && s.Intents&IntentGuilds != 0 {
 		for _, g := range guilds {
-			h.tell(s, "GUILD_CREATE", h.guildFor(s, g))
+			h.make("GUILD_CREATE", h.guildFor(s, g), s.Greet)
 		}
 	}
 }
@@ -173,14 +173,20 @@ func (h *Hub) online(guild sessions.Snowflake) func(yield func(sessions.Snowflak
 	}
 }
 
-// tell sends an event to one session.
-func (h *Hub) tell(s *sessions.Session, eventType string, payload any) {
+// tell sends an event to one session, and says its number.
+func (h *Hub) tell(s *sessions.Session, eventType string, payload any) (seq uint64) {
+	h.make(eventType, payload, func(e *sessions.Event) { seq, _ = s.Send(e) }) // one that has ended needs nothing
+	return seq
+}
+
+// make makes an event of a payload, and sends it.
+func (h *Hub) make(eventType string, payload any, send func(*sessions.Event)) {
 	data, err := json.Marshal(payload)
 	if err != nil {
 		h.failed(eventType, err)
 		return
 	}
-	_, _ = s.Send(&sessions.Event{Type: eventType, Data: data}) // one that has ended needs nothing
+	send(&sessions.Event{Type: eventType, Data: data})
 }
 
 // SetPresence says what a session says of its user now.

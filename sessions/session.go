@@ -36,6 +36,10 @@ type Session struct {
 	recall   *recall // nil: it has not moved lately
 	presence Presence
 
+	// taken is closed when the socket has taken something, or is another one; nil: nobody
+	// waits for that.
+	taken chan struct{}
+
 	// place is where it is among those that are detached; the manager's.
 	place *detached
 }
@@ -102,6 +106,17 @@ func (s *Session) Send(e *Event) (seq uint64, err error) {
 	return s.send(e), nil
 }
 
+// Greet is Send of what a client is told in the beginning: it is kept, whatever its size,
+// until a socket has taken it.
+func (s *Session) Greet(e *Event) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if !s.ended {
+		s.log.AppendFree(e, e.cost())
+		s.wake()
+	}
+}
+
 // SendBehind is Send if the newest event has this number: so an event that sums up the ones
 // before it is right when it is sent. Not ok: there is a newer one, or the session has
 // ended; nothing was sent.
@@ -116,10 +131,59 @@ func (s *Session) SendBehind(newest uint64, e *Event) (seq uint64, ok bool) {
 
 func (s *Session) send(e *Event) (seq uint64) {
 	seq = s.log.Append(e, e.cost())
+	s.wake()
+	return seq
+}
+
+func (s *Session) wake() {
 	if s.socket != nil {
 		s.socket.wake()
 	}
-	return seq
+}
+
+// Taken waits until the socket has taken the event with a number. It fails with ErrDetached
+// if there is no socket, or not the same one any more, with ErrClosed, or with the cause of
+// ctx's end.
+func (s *Session) Taken(ctx context.Context, seq uint64) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for k := s.socket; ; {
+		switch {
+		case s.ended:
+			return ErrClosed
+		case k == nil || s.socket != k:
+			return ErrDetached
+		case k.next > seq:
+			return nil
+		}
+		if err := s.wait(ctx); err != nil {
+			return err
+		}
+	}
+}
+
+// wait waits until something was taken. The caller holds mu, which is free meanwhile.
+func (s *Session) wait(ctx context.Context) error {
+	if s.taken == nil {
+		s.taken = make(chan struct{})
+	}
+	taken := s.taken
+	s.mu.Unlock()
+	defer s.mu.Lock()
+	select {
+	case <-taken:
+		return nil
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+}
+
+// took wakes who waits. The caller holds mu.
+func (s *Session) took() {
+	if s.taken != nil {
+		close(s.taken)
+		s.taken = nil
+	}
 }
 
 // Attach gives the session a socket that begins behind an event that the client has seen,
@@ -184,7 +248,7 @@ func (s *Session) end() {
 // Socket is a cursor in a session's log: what the client of one connection is to be sent.
 type Socket struct {
 	s      *Session
-	next   uint64 // of the goroutine that reads
+	next   uint64 // what it takes next
 	replay uint64 // the newest event when it was attached
 
 	woken  chan struct{} // one place: there may be something
@@ -214,6 +278,7 @@ func (k *Socket) wake() {
 func (k *Socket) leave(why error) {
 	k.why = why
 	close(k.gone)
+	k.s.took()
 	if k.notify != nil {
 		k.notify()
 	}
@@ -272,6 +337,10 @@ func (k *Socket) Take(into []Sent, most int) ([]Sent, error) {
 		}
 		into = append(into, Sent{k.next, e})
 		k.next++
+	}
+	k.s.took()
+	if k.next > k.s.log.Free() {
+		k.s.log.Count()
 	}
 	return into, nil
 }
