@@ -195,9 +195,10 @@ func inBubble(t *testing.T, runs int, f func(t *testing.T, rnd *rand.Rand)) {
 // delays has each call take some time, each its own.
 func (w *world) delays(rnd *rand.Rand) {
 	var mu sync.Mutex
+	own := rand.New(rand.NewPCG(rnd.Uint64(), 2))
 	w.pause = func() {
 		mu.Lock()
-		d := time.Duration(rnd.IntN(8)) * time.Millisecond
+		d := time.Duration(own.IntN(8)) * time.Millisecond
 		mu.Unlock()
 		time.Sleep(d)
 	}
