@@ -3,7 +3,6 @@ package encoding
 import (
 	"bytes"
 	"encoding/binary"
-	"encoding/json"
 	"fmt"
 	"math"
 	"math/big"
@@ -290,9 +289,12 @@ func (r *termReader) float(tag byte) error {
 	if math.IsInf(x, 0) || math.IsNaN(x) {
 		return r.fail("a number is not finite")
 	}
-	text, err := json.Marshal(x)
-	r.dst = append(r.dst, text...)
-	return err
+	begin := len(r.dst)
+	r.dst = strconv.AppendFloat(r.dst, x, 'g', -1, 64)
+	if !bytes.ContainsAny(r.dst[begin:], ".e") {
+		r.dst = append(r.dst, ".0"...) // it is no integer there, either
+	}
+	return nil
 }
 
 // double reads 64 bits, or the 31 characters of old: "%.20e" and zeros.

@@ -15,9 +15,9 @@ import (
 // A decoder keeps three things from block to block: what was decoded, the tables of the
 // entropy codes, and the three newest offsets. Blocks that are to stand at any place of any
 // frame may use none of them. Encoders of the usual libraries use the offsets, which cannot
-// be turned off, so the matches are found here, by a simple search, and written with the
-// tables that the format fixes and with offsets in full. Huffman's code for the literals
-// is the library's, its table in each block.
+// be turned off. So the matches are found here, by a simple search, and written with the
+// tables that the format fixes; an offset is written in full, or as that of the match before
+// it in its block. Huffman's code for the literals is the library's, its table in each block.
 
 const (
 	zstdWindow = 1 << 17 // how far back a match may be
@@ -166,7 +166,7 @@ func appendLittle(dst []byte, n uint64, size int) []byte {
 }
 
 // matcher finds where a text repeats itself: a table with the newest place of each hash of
-// five bytes, and the first match that is found is taken.
+// six bytes, and the first match that is found is taken.
 type matcher struct {
 	src  []byte
 	base uint32 // places in the table are above it, or of texts before
@@ -174,8 +174,9 @@ type matcher struct {
 }
 
 const (
-	matchBits = 14
-	minMatch  = 5
+	matchBits = 13
+	minMatch  = 6
+	minRepeat = 4 // as far back as the match before, which takes few bits to say
 )
 
 func (m *matcher) begin(src []byte) { m.src = src }
@@ -189,10 +190,10 @@ func (m *matcher) end() {
 	}
 }
 
-// place is the newest place before here with the same five bytes, maybe; -1: there is none.
+// place is the newest place before here with the same six bytes, maybe; -1: there is none.
 func (m *matcher) place(here int) int {
-	five := binary.LittleEndian.Uint64(m.src[here:]) << 24
-	entry := &m.seen[five*0x9e3779b97f4a7c15>>(64-matchBits)]
+	six := binary.LittleEndian.Uint64(m.src[here:]) << 16
+	entry := &m.seen[six*0x9e3779b97f4a7c15>>(64-matchBits)]
 	before := int(*entry) - int(m.base) - 1
 	*entry = m.base + uint32(here) + 1
 	return before
@@ -201,9 +202,12 @@ func (m *matcher) place(here int) int {
 // find appends the matches of a part of the text, and the bytes that are in none.
 func (m *matcher) find(into []sequence, literals []byte, from, to int) ([]sequence, []byte) {
 	done := from
+	last := 0
 	for here := from; here+8 <= to; {
 		before := m.place(here)
-		if before < 0 || here-before > zstdWindow || m.alike(before, here, to) < minMatch {
+		if last > 0 && here > done && m.alike(here-last, here, to) >= minRepeat {
+			before = here - last
+		} else if before < 0 || here-before > zstdWindow || m.alike(before, here, to) < minMatch {
 			here += 1 + (here-done)>>6
 			continue
 		}
@@ -211,7 +215,8 @@ func (m *matcher) find(into []sequence, literals []byte, from, to int) ([]sequen
 			here, before = here-1, before-1
 		}
 		n := m.alike(before, here, to)
-		into = append(into, sequence{here - done, n, here - before})
+		last = here - before
+		into = append(into, sequence{here - done, n, last})
 		literals = append(literals, m.src[done:here]...)
 		here += n
 		done = here

@@ -180,7 +180,10 @@ func appendSequences(dst []byte, all []sequence) []byte {
 	for i := len(all) - 1; i >= 0; i-- {
 		s := all[i]
 		lit, long := literalCoder.code(s.literals), matchCoder.code(s.match)
-		back := s.offset + 3 // 1 to 3 would be the newest offsets
+		back := s.offset + 3
+		if i > 0 && s.literals > 0 && s.offset == all[i-1].offset {
+			back = 1 // as the one before, which is in this block
+		}
 		far := bits.Len(uint(back)) - 1
 		if i == len(all)-1 {
 			literals, match, offset = literalCoder.first(lit), matchCoder.first(long), offsetCoder.first(far)
