@@ -317,6 +317,8 @@ func (r *termReader) double(tag byte) (float64, error) {
 	return x, nil
 }
 
+const hex = "0123456789abcdef"
+
 // appendQuoted appends a JSON string.
 func appendQuoted[T string | []byte](dst []byte, text T) []byte {
 	dst = append(dst, '"')
@@ -325,7 +327,7 @@ func appendQuoted[T string | []byte](dst []byte, text T) []byte {
 		case r == '"' || r == '\\':
 			dst = append(dst, '\\', byte(r))
 		case r < ' ':
-			dst = fmt.Appendf(dst, `\u%04x`, r)
+			dst = append(append(dst, `\u00`...), hex[r>>4], hex[r&15])
 		default:
 			dst = append(dst, string(r)...)
 		}

@@ -52,44 +52,55 @@ func (s *scanner) end() error {
 	return nil
 }
 
-// members calls a function with each key of an object, in quotes; it reads the value.
-func (s *scanner) members(each func(key []byte) error) error {
-	return s.sequence('{', '}', func() error {
-		key, err := s.text()
-		if err != nil {
-			return err
-		}
-		if err := s.want(':'); err != nil {
-			return err
-		}
-		return each(key)
-	})
-}
-
-// elements calls a function for each element of a list; it reads the element.
-func (s *scanner) elements(each func() error) error { return s.sequence('[', ']', each) }
-
-func (s *scanner) sequence(begin, end byte, each func() error) error {
+// enter steps into a list or an object.
+func (s *scanner) enter(begin byte) error {
 	if err := s.want(begin); err != nil {
 		return err
 	}
 	if s.depth++; s.depth > maxDepth {
 		return s.fail("nested deeper than %d", maxDepth)
 	}
-	defer func() { s.depth-- }()
-	if s.peek() == end {
+	return nil
+}
+
+// more reports whether another element comes behind so many, and steps to it; out of the
+// list or the object otherwise.
+func (s *scanner) more(end byte, n int) (bool, error) {
+	switch c := s.peek(); {
+	case c == end && s.at < len(s.data):
 		s.at++
-		return nil
-	}
-	for {
-		if err := each(); err != nil {
-			return err
-		}
-		if s.peek() != ',' {
-			return s.want(end)
-		}
+		s.depth--
+		return false, nil
+	case n == 0:
+		return true, nil
+	case c == ',':
 		s.at++
+		return true, nil
+	default:
+		return false, s.want(end)
 	}
+}
+
+// key reads the key of a member, to where its value begins. It is in quotes.
+func (s *scanner) key() ([]byte, error) {
+	key, err := s.text()
+	if err != nil {
+		return nil, err
+	}
+	return key, s.want(':')
+}
+
+// name is a key as text.
+func (s *scanner) name() ([]byte, error) {
+	quoted, err := s.key()
+	if err != nil {
+		return nil, err
+	}
+	name, err := unquote(quoted)
+	if err != nil {
+		return nil, s.fail("a key is malformed: %v", err)
+	}
+	return name, nil
 }
 
 // text reads a string, in quotes, as it stands there.
@@ -196,9 +207,9 @@ func (s *scanner) value() ([]byte, error) {
 	begin := s.at
 	switch {
 	case first == '{':
-		err = s.members(func([]byte) error { _, err := s.value(); return err })
+		err = s.nested('{', '}')
 	case first == '[':
-		err = s.elements(func() error { _, err := s.value(); return err })
+		err = s.nested('[', ']')
 	case first == '"':
 		_, err = s.text()
 	case first == '-' || first >= '0' && first <= '9':
@@ -207,6 +218,26 @@ func (s *scanner) value() ([]byte, error) {
 		_, err = s.word()
 	}
 	return s.data[begin:s.at], err
+}
+
+// nested steps over a list or an object.
+func (s *scanner) nested(begin, end byte) error {
+	if err := s.enter(begin); err != nil {
+		return err
+	}
+	for n := 0; ; n++ {
+		if more, err := s.more(end, n); !more {
+			return err
+		}
+		if begin == '{' {
+			if _, err := s.key(); err != nil {
+				return err
+			}
+		}
+		if _, err := s.value(); err != nil {
+			return err
+		}
+	}
 }
 
 // unquote is what a string in quotes stands for. Most need no change.

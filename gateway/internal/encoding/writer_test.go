@@ -45,11 +45,11 @@ func random(r *rand.Rand, depth int) any {
 		return fmt.Sprint(r.Uint64())
 	default:
 		words := []string{"hello", "世界", "\x00", "\"quoted\"", "\\", "<b>", "aaaaaaaa", "  ", "\n", "0000"}
-		text := ""
+		var text strings.Builder
 		for range r.IntN(40) {
-			text += words[r.IntN(len(words))]
+			text.WriteString(words[r.IntN(len(words))])
 		}
-		return text
+		return text.String()
 	}
 }
 
@@ -358,6 +358,34 @@ func TestRepairs(t *testing.T) {
 				t.Errorf("%q", message)
 			}
 		}
+	}
+}
+
+// What a client may ask for is named as the protocol has it, and what is wrong with the rest
+// is said. zlib-payload is not asked for by name.
+func TestParse(t *testing.T) {
+	for _, f := range formats {
+		if got, err := ParseFormat(f.String()); err != nil || got != f {
+			t.Error(got, err)
+		}
+	}
+	for name, want := range map[string]Compression{"": None, "zlib-stream": ZlibStream, "zstd-stream": ZstdStream} {
+		if got, err := ParseCompression(name); err != nil || got != want {
+			t.Error(got, err)
+		}
+	}
+	for _, name := range []string{"JSON", "", "zlib-stream"} {
+		if _, err := ParseFormat(name); err == nil || !strings.Contains(err.Error(), "ask for json or etf") {
+			t.Errorf("%q: %v", name, err)
+		}
+	}
+	for _, name := range []string{"zlib-payload", "none", "gzip"} {
+		if _, err := ParseCompression(name); err == nil || !strings.Contains(err.Error(), "ask for zlib-stream") {
+			t.Errorf("%q: %v", name, err)
+		}
+	}
+	if Format(7).String() != "format 7" || Compression(7).String() != "compression 7" || None.String() != "none" {
+		t.Error("names")
 	}
 }
 

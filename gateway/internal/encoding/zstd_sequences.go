@@ -1,6 +1,9 @@
 package encoding
 
-import "math/bits"
+import (
+	"math/bits"
+	"slices"
+)
 
 // The sequences section of a block: how many literals come, how long the match is, how far
 // back it is. Each number is a code, written by a finite state entropy coder with the
@@ -177,8 +180,7 @@ func appendSequences(dst []byte, all []sequence) []byte {
 	}
 	w := bitWriter{dst: append(dst, 0)} // 0: the tables are the fixed ones
 	var literals, match, offset int     // states
-	for i := len(all) - 1; i >= 0; i-- {
-		s := all[i]
+	for i, s := range slices.Backward(all) {
 		lit, long := literalCoder.code(s.literals), matchCoder.code(s.match)
 		back := s.offset + 3
 		if i > 0 && s.literals > 0 && s.offset == all[i-1].offset {
