@@ -22,6 +22,15 @@
 // A connection's zstd-stream is one frame that never ends, for clients have a context that
 // is at its end when the frame is. What that asks of the blocks is said in zstd.go.
 //
+// A connection goes so:
+//
+//	w := encoding.NewWriter(encoding.JSON, encoding.ZlibStream)
+//	hello, err := w.Control(nil, 10, map[string]int{"heartbeat_interval": 41250})
+//	…
+//	message, err := w.Event(room[:0], sent.Seq, sent.Event) // binary, for w.Binary()
+//	…
+//	payload, err := encoding.Decode(encoding.JSON, received)
+//
 // # Guarantees
 //
 //   - A message decodes when it has arrived, without the next one.

@@ -81,6 +81,7 @@ func TestDecodeRefuses(t *testing.T) {
 		{JSON, []byte(`{"d":1}`), "op is missing", 7},
 		{JSON, []byte(`{"op":1,"\u006fp":2}`), `the key "op" is there twice`, 18},
 		{JSON, []byte(`{"op":1,"x":0,"x":0}`), `the key "x" is there twice`, 18},
+		{JSON, []byte(`{"op":1,"a":0,"b":0,"c":0,"d":0,"e":0,"f":0,"g":0,"h":0,"i":0,"h":0}`), `the key "h" is there twice`, 66},
 		{JSON, []byte(`{"op":1}{`), "something stands behind", 8},
 		{JSON, []byte(`[1]`), "is missing", 0},
 		{JSON, []byte(`{"op":1,"s":"1"}`), "s must be", 15},

@@ -173,10 +173,8 @@ func appendSequences(dst []byte, all []sequence) []byte {
 		return append(dst, 0)
 	case n < 128:
 		dst = append(dst, byte(n))
-	case n < 0x7f00:
+	default: // up to 0x7eff: a block has place for 26,214, a literal and four bytes each
 		dst = append(dst, byte(n>>8)+128, byte(n))
-	default:
-		dst = append(dst, 255, byte(n-0x7f00), byte((n-0x7f00)>>8))
 	}
 	w := bitWriter{dst: append(dst, 0)} // 0: the tables are the fixed ones
 	var literals, match, offset int     // states
