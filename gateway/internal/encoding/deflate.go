@@ -26,7 +26,8 @@ const minDeflate = 64
 // is made of those of its parts.
 //
 // The library's stateless mode keeps no history by itself, and no memory between calls; its
-// blocks are one percent longer than those of level 6 for a chat event, in half the time.
+// blocks are one percent longer than those of compress/flate at level 6 for a chat event,
+// in a third of the time.
 func deflatePart(part []byte, err error) ([]byte, error) {
 	if err != nil {
 		return nil, err
