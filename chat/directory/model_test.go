@@ -229,7 +229,7 @@ func (m *model) guildChannelFits(before, c *eventnodev1.DirectoryChannel) bool {
 		return false
 	case before != nil && before.Type == 4 && c.Type != 4 && children > 0:
 		return false
-	case c.ParentId != 0 && (c.Type == 4 || parent == nil || parent.GuildId != c.GuildId || parent.Type != 4):
+	case c.ParentId != 0 && (c.ParentId == c.Id || c.Type == 4 || parent == nil || parent.GuildId != c.GuildId || parent.Type != 4):
 		return false
 	case len(c.Overwrites) > m.limits.OverwritesPerChannel:
 		return false
