@@ -28,7 +28,8 @@
 // # Concurrency
 //
 // A Manager and a Session may be used by several goroutines. A Socket belongs to the one
-// that reads it; Detach may be called by any.
+// that reads it, which waits in Next, or has Notify call it and uses Take; Detach may be
+// called by any.
 //
 // # Failure
 //

@@ -31,6 +31,9 @@ type Session struct {
 	log    replay.Log[*Event]
 	socket *Socket // nil: detached
 	ended  bool
+	// adopted: it was elsewhere, and not all it was sent there is here.
+	adopted  bool
+	presence Presence
 
 	// place is where it is among those that are detached; the manager's.
 	place *detached
@@ -49,6 +52,13 @@ func (s *Session) Seq() uint64 {
 	return s.log.Last()
 }
 
+// Oldest is the number of the oldest event that is kept, or of the next one if none is.
+func (s *Session) Oldest() uint64 {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.log.First()
+}
+
 // Kept is how many events can be replayed, and what they cost in bytes.
 func (s *Session) Kept() (events, bytes int) {
 	s.mu.Lock()
@@ -63,6 +73,20 @@ func (s *Session) Attached() bool {
 	return s.socket != nil
 }
 
+// Presence is what the session says of its user; the zero value is offline.
+func (s *Session) Presence() Presence {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.presence
+}
+
+// SetPresence replaces it.
+func (s *Session) SetPresence(p Presence) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.presence = p
+}
+
 // Send adds an event to the log and returns its number. It does not wait. ErrClosed: the
 // session has ended, and will not see it.
 func (s *Session) Send(e *Event) (seq uint64, err error) {
@@ -71,11 +95,27 @@ func (s *Session) Send(e *Event) (seq uint64, err error) {
 	if s.ended {
 		return 0, ErrClosed
 	}
+	return s.send(e), nil
+}
+
+// SendBehind is Send if the newest event has this number: so an event that sums up the ones
+// before it is right when it is sent. Not ok: there is a newer one, or the session has
+// ended; nothing was sent.
+func (s *Session) SendBehind(newest uint64, e *Event) (seq uint64, ok bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.ended || s.log.Last() != newest {
+		return 0, false
+	}
+	return s.send(e), true
+}
+
+func (s *Session) send(e *Event) (seq uint64) {
 	seq = s.log.Append(e, e.cost())
 	if s.socket != nil {
 		s.socket.wake()
 	}
-	return seq, nil
+	return seq
 }
 
 // Attach gives the session a socket that begins behind an event that the client has seen,
@@ -95,19 +135,27 @@ func (s *Session) Attach(seen uint64) (*Socket, error) {
 }
 
 func (s *Session) attach(seen uint64) (*Socket, error) {
-	missing := s.log.Missing(seen)
-	switch {
-	case s.ended:
-		return nil, ErrClosed
-	case s.socket != nil:
-		return nil, ErrAttached
-	case seen > s.log.Last():
-		return nil, ErrAhead
-	case missing > 0:
-		return nil, &GapError{seen + 1, missing}
+	if err := s.free(seen); err != nil {
+		return nil, err
 	}
 	s.socket = &Socket{s: s, next: seen + 1, replay: s.log.Last(), woken: make(chan struct{}, 1), gone: make(chan struct{})}
 	return s.socket, nil
+}
+
+// free says why nobody can go on behind an event. The caller holds mu.
+func (s *Session) free(seen uint64) error {
+	missing := s.log.Missing(seen)
+	switch {
+	case s.ended:
+		return ErrClosed
+	case s.socket != nil || s.adopted:
+		return ErrAttached
+	case seen > s.log.Last():
+		return ErrAhead
+	case missing > 0:
+		return &GapError{seen + 1, missing}
+	}
+	return nil
 }
 
 // expire ends the session unless it has a socket.
@@ -135,9 +183,10 @@ type Socket struct {
 	next   uint64 // of the goroutine that reads
 	replay uint64 // the newest event when it was attached
 
-	woken chan struct{} // one place: there may be something
-	gone  chan struct{} // closed when why is set
-	why   error
+	woken  chan struct{} // one place: there may be something
+	gone   chan struct{} // closed when why is set
+	why    error
+	notify func()
 }
 
 // Session is whose socket it is.
@@ -152,12 +201,29 @@ func (k *Socket) wake() {
 	case k.woken <- struct{}{}:
 	default:
 	}
+	if k.notify != nil {
+		k.notify()
+	}
 }
 
 // leave ends the socket. The caller holds the session's lock.
 func (k *Socket) leave(why error) {
 	k.why = why
 	close(k.gone)
+	if k.notify != nil {
+		k.notify()
+	}
+}
+
+// Notify has f called whenever Take may have something new to say, and now if it has: so
+// an idle socket needs no goroutine that waits. f is called with the session locked, by
+// whoever sends, attaches or ends: it must neither wait nor call the session.
+func (k *Socket) Notify(f func()) {
+	k.s.mu.Lock()
+	defer k.s.mu.Unlock()
+	if k.notify = f; k.s.socket != k || k.s.log.Last() >= k.next {
+		f()
+	}
 }
 
 // Sent is an event with its number.
@@ -171,7 +237,7 @@ type Sent struct {
 // log, with ErrDetached or ErrClosed, or with the cause of ctx's end.
 func (k *Socket) Next(ctx context.Context, into []Sent, most int) ([]Sent, error) {
 	for {
-		got, err := k.take(into, most)
+		got, err := k.Take(into, most)
 		if err != nil || len(got) > len(into) {
 			return got, err
 		}
@@ -185,8 +251,8 @@ func (k *Socket) Next(ctx context.Context, into []Sent, most int) ([]Sent, error
 	}
 }
 
-// take appends what is there.
-func (k *Socket) take(into []Sent, most int) ([]Sent, error) {
+// Take is Next that does not wait: it appends what is there, which may be nothing.
+func (k *Socket) Take(into []Sent, most int) ([]Sent, error) {
 	k.s.mu.Lock()
 	defer k.s.mu.Unlock()
 	if k.s.socket != k {

@@ -95,7 +95,7 @@ func TestResumeIsExact(t *testing.T) {
 					t.Errorf("up to %d", k.Replayed())
 				}
 				read(t, k, uint64(seen))
-				if more, err := k.take(nil, 1); len(more) != 0 || err != nil {
+				if more, err := k.Take(nil, 1); len(more) != 0 || err != nil {
 					t.Errorf("behind the newest one: %v, %v", more, err)
 				}
 				k.Detach()
@@ -189,6 +189,55 @@ func TestSlowSocket(t *testing.T) {
 	_, err := k.Next(t.Context(), nil, 100)
 	if gap, ok := errors.AsType[*GapError](err); !ok || *gap != (GapError{1, 15}) {
 		t.Error(err)
+	}
+}
+
+// Who reads with Notify and Take is told of each event, of those that were there before,
+// and of the end.
+func TestNotify(t *testing.T) {
+	m := newManager(t, Config{})
+	s := open(t, m, Identity{User: 1})
+	k := attach(t, s, 0)
+	told := 0
+	expect := func(want, events int, end error) {
+		t.Helper()
+		got, err := k.Take(nil, 10)
+		if told != want || len(got) != events || !errors.Is(err, end) {
+			t.Errorf("told %d times, want %d; %d events, want %d; %v", told, want, len(got), events, err)
+		}
+	}
+	k.Notify(func() { told++ })
+	expect(0, 0, nil)
+	send(t, s, 2)
+	expect(2, 2, nil)
+	k.Detach()
+	expect(3, 0, ErrDetached)
+	k.Notify(func() { told++ })
+	expect(4, 0, ErrDetached)
+	send(t, s, 3)
+	k = attach(t, s, 2)
+	k.Notify(func() { told++ })
+	expect(5, 3, nil)
+	m.End(s.ID())
+	expect(6, 0, ErrClosed)
+}
+
+// What sums up the events before it is sent only if none came in between.
+func TestSendBehind(t *testing.T) {
+	m := newManager(t, Config{})
+	s := open(t, m, Identity{User: 1})
+	send(t, s, 3)
+	for _, newest := range []uint64{0, 2, 4} {
+		if _, ok := s.SendBehind(newest, &Event{}); ok || s.Seq() != 3 {
+			t.Errorf("sent behind %d", newest)
+		}
+	}
+	if seq, ok := s.SendBehind(3, &Event{}); !ok || seq != 4 || s.Seq() != 4 {
+		t.Error(seq, ok)
+	}
+	m.End(s.ID())
+	if _, ok := s.SendBehind(4, &Event{}); ok {
+		t.Error("the session has ended")
 	}
 }
 

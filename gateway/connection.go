@@ -1,0 +1,318 @@
+package gateway
+
+import (
+	"context"
+	"errors"
+	"io"
+	"log/slog"
+	"net"
+	"os"
+	"sync"
+	"time"
+
+	"github.com/gobwas/ws"
+
+	"github.com/eventnode/eventnode/gateway/internal/encoding"
+	"github.com/eventnode/eventnode/sessions"
+)
+
+// connection is the life of one socket. One goroutine reads; see outgoing for who writes.
+type connection struct {
+	g      *Gateway
+	asked  asked
+	conn   net.Conn
+	in     incoming
+	out    outgoing
+	talk   conversation
+	since  time.Time
+	beat   time.Time         // the last heartbeat
+	holds  sessions.ID       // guarded by g.mu
+	active *sessions.Session // of the goroutine that reads
+
+	left chan struct{} // closed when there is no session any more: it ends, or is to go
+	gone chan struct{} // closed at the very end
+
+	mu      sync.Mutex
+	socket  *sessions.Socket
+	leaving bool          // left is closed
+	code    CloseCode     // 0: not closed; else by whom it was closed first
+	reason  string        // why, if it was here
+	pong    chan struct{} // closed when the client answers a ping
+}
+
+// asked is what a client wants, by its address.
+type asked struct {
+	version     int
+	format      encoding.Format
+	compression encoding.Compression
+	url         string // where it is to resume
+	refusal     action // not ignore: the connection is closed at once
+}
+
+// maxLinger bounds what is read and thrown away after a close, in bytes.
+const maxLinger = 1 << 20
+
+func newConnection(g *Gateway, conn net.Conn, from io.Reader, want asked) *connection {
+	c := &connection{
+		g: g, asked: want, conn: conn, since: time.Now(),
+		in: incoming{from: from, limit: g.cfg.MaxPayload}, talk: conversation{limits: &g.cfg.Limits},
+		left: make(chan struct{}), gone: make(chan struct{}),
+	}
+	c.out = outgoing{
+		conn: conn, timeout: g.cfg.WriteTimeout, metrics: g.metrics, pool: &g.pool,
+		codec: encoding.NewWriter(want.format, want.compression), lag: c.lag, broken: c.kill,
+	}
+	return c
+}
+
+// hello is the data of HELLO.
+type hello struct {
+	Interval int64 `json:"heartbeat_interval"` // ms
+}
+
+// serve is the connection's goroutine.
+func (c *connection) serve(ctx context.Context) {
+	defer c.end()
+	c.greet()
+	for {
+		kind, data, err := c.in.next()
+		if c.closed() {
+			c.linger()
+			return
+		}
+		if err == nil {
+			c.received(ctx, kind, data)
+		} else if !c.failed(err) {
+			return
+		}
+	}
+}
+
+func (c *connection) greet() {
+	accepting := c.g.add(c)
+	c.beats(c.since)
+	if r := c.asked.refusal; r.verb == refuse {
+		c.close(r.code, r.reason)
+		return
+	}
+	c.out.say(answer{op: opHello, data: hello{c.g.cfg.HeartbeatInterval.Milliseconds()}})
+	if !accepting {
+		c.moveOn()
+	}
+}
+
+// beats has the deadline be that of a heartbeat at this time.
+func (c *connection) beats(now time.Time) {
+	c.beat = now
+	c.arm()
+}
+
+// arm sets the deadline of the next heartbeat, and without a session that of having one.
+func (c *connection) arm() {
+	due := c.beat.Add(c.g.cfg.HeartbeatInterval + c.g.cfg.HeartbeatGrace)
+	if limit := c.since.Add(c.g.cfg.IdentifyTimeout); !c.talk.session && limit.Before(due) {
+		due = limit
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.code == 0 {
+		_ = c.conn.SetReadDeadline(due) // fails if it is closed: so does the next read
+	}
+}
+
+// failed is what becomes of a connection that cannot be read. It reports whether there is a
+// client to tell.
+func (c *connection) failed(err error) bool {
+	_, protocol := errors.AsType[ws.ProtocolError](err)
+	switch {
+	case errors.Is(err, errTooLarge):
+		c.g.metrics.limited.WithLabelValues("payload").Inc()
+		c.close(CloseTooLarge, "the message is too large")
+	case errors.Is(err, errBadText):
+		c.close(CloseBadText, "the text is not UTF-8")
+	case protocol:
+		c.close(CloseProtocol, err.Error())
+	case errors.Is(err, os.ErrDeadlineExceeded):
+		c.late()
+	default:
+		return false
+	}
+	c.linger()
+	return false
+}
+
+// late closes a connection whose deadline has passed.
+func (c *connection) late() {
+	if !c.talk.session && time.Since(c.since) >= c.g.cfg.IdentifyTimeout {
+		c.close(CloseUnknown, "no session was asked for in time")
+		return
+	}
+	c.g.metrics.missed.Inc()
+	c.close(CloseUnknown, "no heartbeat came in time")
+}
+
+// close closes the connection with a code. The session may go on with another one at once.
+func (c *connection) close(code CloseCode, reason string) {
+	c.mu.Lock()
+	first := c.code == 0
+	if first {
+		c.code, c.reason = code, reason
+		_ = c.conn.SetReadDeadline(time.Now().Add(c.g.cfg.CloseTimeout))
+	}
+	c.mu.Unlock()
+	if first {
+		c.leave()
+		c.out.close(closePayload(code, reason))
+	}
+}
+
+// goodbye is the client's close frame, which is answered by the same code. The session is
+// kept: some libraries say 1000 and resume.
+func (c *connection) goodbye(data []byte) {
+	code, _ := ws.ParseCloseFrameData(data)
+	switch {
+	case len(data) == 0:
+		code = ws.StatusNormalClosure
+	case code < 1000 || code >= 5000 || code == ws.StatusNoMeaningYet || code.IsProtocolReserved():
+		code = ws.StatusProtocolError
+	}
+	c.close(CloseCode(code), "")
+}
+
+func (c *connection) closed() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.code != 0
+}
+
+// leave takes the socket from the session: nothing more of it is written.
+func (c *connection) leave() {
+	c.mu.Lock()
+	k := c.socket
+	c.socket = nil
+	if !c.leaving {
+		c.leaving = true
+		close(c.left)
+	}
+	c.mu.Unlock()
+	c.out.leave()
+	if k != nil {
+		k.Detach()
+	}
+}
+
+// kill cuts the connection off without a word.
+func (c *connection) kill() {
+	c.leave()
+	_ = c.conn.Close()
+}
+
+// reconnect tells the client to resume elsewhere. Nothing is written behind that: the
+// events wait in the log.
+func (c *connection) reconnect() {
+	c.leave()
+	c.out.say(answer{op: opReconnect})
+}
+
+// moveOn is reconnect, and closing.
+func (c *connection) moveOn() {
+	c.reconnect()
+	c.close(CloseUnknown, "the node takes no sessions: resume on another one")
+}
+
+// linger waits for the client to close: who closes first, with data unread, would take the
+// close frame from him.
+func (c *connection) linger() { _, _ = io.CopyN(io.Discard, c.conn, maxLinger) }
+
+// lag is what became of a socket that was not left, told by the goroutine that writes.
+func (c *connection) lag(err error) {
+	gap, isGap := errors.AsType[*sessions.GapError](err)
+	switch {
+	case isGap:
+		c.g.metrics.lost.Add(float64(gap.Missing))
+		c.mu.Lock()
+		k := c.socket
+		c.mu.Unlock()
+		c.close(CloseUnknown, "the client reads too slowly: "+gap.Error())
+		if k != nil {
+			c.g.cfg.Backend.End(k.Session())
+		}
+	case errors.Is(err, sessions.ErrClosed):
+		c.out.say(answer{op: opInvalidSession, data: false})
+		c.close(CloseUnknown, "the session has ended")
+	default:
+		c.close(CloseUnknown, "the session goes on with another connection")
+	}
+}
+
+// alive reports whether the client answers a ping. If not, the connection is cut off.
+func (c *connection) alive(ctx context.Context) bool {
+	c.mu.Lock()
+	if c.pong == nil {
+		c.pong = make(chan struct{})
+	}
+	pong := c.pong
+	c.mu.Unlock()
+	c.out.say(answer{frame: ws.OpPing})
+	timeout := time.NewTimer(c.g.cfg.ProbeTimeout)
+	defer timeout.Stop()
+	select {
+	case <-pong:
+		return true
+	case <-ctx.Done():
+		return true // not known
+	case <-c.left:
+	case <-timeout.C:
+		c.g.log().LogAttrs(ctx, slog.LevelInfo, "connection did not answer, its session is wanted elsewhere", c.who()...)
+	}
+	c.kill()
+	return false
+}
+
+// ponged notes that the client answers.
+func (c *connection) ponged() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.pong != nil {
+		close(c.pong)
+		c.pong = nil
+	}
+}
+
+// who is what the log says of a connection.
+func (c *connection) who() []slog.Attr {
+	return []slog.Attr{slog.String("remote", c.conn.RemoteAddr().String())}
+}
+
+// end is the end.
+func (c *connection) end() {
+	c.kill()
+	c.out.stop()
+	close(c.gone)
+	c.g.remove(c)
+	c.mu.Lock()
+	code, reason := c.code, c.reason
+	c.mu.Unlock()
+	if code == 0 {
+		code = closeAbnormal
+	}
+	c.g.metrics.closes.WithLabelValues(code.String()).Inc()
+	c.report(code, reason)
+	c.g.release()
+}
+
+// report logs an end that was not as it should be.
+func (c *connection) report(code CloseCode, reason string) {
+	if code == CloseNormal || code == CloseGoingAway {
+		return
+	}
+	level := slog.LevelInfo
+	if reason == "" { // the client's doing
+		level = slog.LevelDebug
+	}
+	attrs := append(c.who(), slog.Int("code", int(code)), slog.String("reason", reason))
+	if c.active != nil {
+		attrs = append(attrs, slog.String("user", c.active.User.String()))
+	}
+	c.g.log().LogAttrs(context.Background(), level, "connection ended", attrs...)
+}
