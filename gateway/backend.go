@@ -2,7 +2,6 @@ package gateway
 
 import (
 	"context"
-	"encoding/json"
 
 	"github.com/eventnode/eventnode/sessions"
 )
@@ -11,11 +10,11 @@ import (
 // goroutines, each connection's own: a call that waits holds up what its client says next,
 // and nobody else. A context ends after Config.BackendTimeout.
 type Backend interface {
-	// Identify opens a session: READY is the first event in its log, with Hello.ResumeURL
-	// in it. It fails with ErrShardingRequired, sessions.ErrNotAccepting,
+	// Identify opens a session: READY is the first event in its log, with hello.ResumeURL
+	// in it. It fails with sessions.ErrShardingRequired, sessions.ErrNotAccepting,
 	// sessions.ErrClosed, a *eventnode.LimitError, or what closes the connection with
 	// CloseUnknown.
-	Identify(ctx context.Context, who sessions.Identity, p sessions.Presence, hello Hello) (*sessions.Session, error)
+	Identify(ctx context.Context, who sessions.Identity, p sessions.Presence, hello sessions.Hello) (*sessions.Session, error)
 	// Resume attaches a socket to a session of the user, wherever in the cluster it was,
 	// behind what the client has seen. It fails with sessions.ErrNotFound, also for a
 	// session of somebody else, whatever its state; with sessions.ErrAttached if it has a
@@ -28,48 +27,12 @@ type Backend interface {
 	// RequestMembers asks for members of guilds, which are answered by
 	// GUILD_MEMBERS_CHUNK events of the session. eventnode.ErrInvalidArgument closes the
 	// connection with CloseDecode.
-	RequestMembers(ctx context.Context, s *sessions.Session, req MembersRequest) error
+	RequestMembers(ctx context.Context, s *sessions.Session, req sessions.MembersRequest) error
 	// WatchMembers says which parts of a guild's member lists a session looks at.
 	// eventnode.ErrInvalidArgument closes the connection with CloseDecode.
-	WatchMembers(ctx context.Context, s *sessions.Session, req WatchRequest) error
+	WatchMembers(ctx context.Context, s *sessions.Session, req sessions.WatchRequest) error
 	// End is told that nobody can go on with a session: its client fell out of its log.
 	End(s *sessions.Session)
-}
-
-// Hello is what a client said of itself in IDENTIFY.
-type Hello struct {
-	// Version of the protocol: 9 or 10.
-	Version int
-	// ResumeURL is where the client is to resume: resume_gateway_url of READY.
-	ResumeURL string
-	// Properties are a JSON object about the client's program; empty: it said nothing.
-	Properties json.RawMessage
-}
-
-// MembersRequest asks for members of guilds.
-type MembersRequest struct {
-	Guilds []sessions.Snowflake
-	// Query is how their names begin; nil: it asks for Users.
-	Query *string
-	Users []sessions.Snowflake
-	// Limit is how many at most; 0: all.
-	Limit int
-	// Presences: with their presences.
-	Presences bool
-	// Nonce names the request in its answers.
-	Nonce string
-}
-
-// WatchRequest says which parts of a guild's member lists a session looks at. What is nil
-// was not said, and stays as it is.
-type WatchRequest struct {
-	Guild sessions.Snowflake
-	// Channels has, for each channel whose list it is, ranges: first and last place.
-	Channels map[sessions.Snowflake][][2]int
-	// Typing and Activities: whether it wants such events of the guild.
-	Typing, Activities *bool
-	// Members are those whose presences it wants.
-	Members []sessions.Snowflake
 }
 
 // Authenticator finds out who a client is.

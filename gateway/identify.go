@@ -53,7 +53,7 @@ func (c *connection) identify(ctx context.Context, id identify) {
 		return
 	}
 	id.who.User, id.who.Bot = p.User, p.Bot
-	about := Hello{Version: c.asked.version, ResumeURL: c.asked.url, Properties: id.properties}
+	about := sessions.Hello{Version: c.asked.version, ResumeURL: c.asked.url, Properties: id.properties}
 	s, err := c.g.cfg.Backend.Identify(ctx, id.who, id.presence, about)
 	if err != nil {
 		c.notIdentified(ctx, p.User, err)
@@ -121,7 +121,7 @@ func (c *connection) open(s *sessions.Session, compress bool) {
 func (c *connection) notIdentified(ctx context.Context, user sessions.Snowflake, err error) {
 	limit, isLimit := errors.AsType[*eventnode.LimitError](err)
 	switch {
-	case errors.Is(err, ErrShardingRequired):
+	case errors.Is(err, sessions.ErrShardingRequired):
 		c.identified("sharding_required")
 		c.close(CloseShardingRequired, "the user is in too many guilds for so few shards")
 	case errors.Is(err, sessions.ErrNotAccepting), errors.Is(err, sessions.ErrClosed):

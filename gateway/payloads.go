@@ -193,7 +193,7 @@ func (l *oneOrMore) UnmarshalJSON(b []byte) error {
 // maxNonce is how long a nonce is, in bytes; a longer one is not told back.
 const maxNonce = 32
 
-func parseMembers(d json.RawMessage) (MembersRequest, *fault) {
+func parseMembers(d json.RawMessage) (sessions.MembersRequest, *fault) {
 	var raw struct {
 		Guilds    oneOrMore `json:"guild_id"`
 		Query     *string   `json:"query"`
@@ -203,18 +203,18 @@ func parseMembers(d json.RawMessage) (MembersRequest, *fault) {
 		Nonce     string    `json:"nonce"`
 	}
 	if bad := parse(d, &raw, "a request for members"); bad != nil {
-		return MembersRequest{}, bad
+		return sessions.MembersRequest{}, bad
 	}
 	if len(raw.Guilds) == 0 || raw.Limit < 0 {
-		return MembersRequest{}, &fault{CloseDecode, "a request for members needs a guild_id, and a limit that is not negative"}
+		return sessions.MembersRequest{}, &fault{CloseDecode, "a request for members needs a guild_id, and a limit that is not negative"}
 	}
 	if len(raw.Nonce) > maxNonce {
 		raw.Nonce = ""
 	}
-	return MembersRequest{raw.Guilds, raw.Query, raw.Users, raw.Limit, raw.Presences, raw.Nonce}, nil
+	return sessions.MembersRequest{raw.Guilds, raw.Query, raw.Users, raw.Limit, raw.Presences, raw.Nonce}, nil
 }
 
-func parseWatch(d json.RawMessage) (WatchRequest, *fault) {
+func parseWatch(d json.RawMessage) (sessions.WatchRequest, *fault) {
 	var raw struct {
 		Guild      *sessions.Snowflake             `json:"guild_id"`
 		Channels   map[sessions.Snowflake][][2]int `json:"channels"`
@@ -223,10 +223,10 @@ func parseWatch(d json.RawMessage) (WatchRequest, *fault) {
 		Members    []sessions.Snowflake            `json:"members"`
 	}
 	if bad := parse(d, &raw, "a lazy guild request"); bad != nil {
-		return WatchRequest{}, bad
+		return sessions.WatchRequest{}, bad
 	}
 	if raw.Guild == nil {
-		return WatchRequest{}, &fault{CloseDecode, "a lazy guild request needs a guild_id"}
+		return sessions.WatchRequest{}, &fault{CloseDecode, "a lazy guild request needs a guild_id"}
 	}
-	return WatchRequest{*raw.Guild, raw.Channels, raw.Typing, raw.Activities, raw.Members}, nil
+	return sessions.WatchRequest{*raw.Guild, raw.Channels, raw.Typing, raw.Activities, raw.Members}, nil
 }

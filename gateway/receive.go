@@ -78,9 +78,9 @@ func (c *connection) act(ctx context.Context, a action, now time.Time) {
 	case doPresence:
 		c.answered(ctx, "presence", backend.SetPresence(ctx, c.active, a.body.(sessions.Presence)))
 	case doMembers:
-		c.answered(ctx, "members", backend.RequestMembers(ctx, c.active, a.body.(MembersRequest)))
+		c.answered(ctx, "members", backend.RequestMembers(ctx, c.active, a.body.(sessions.MembersRequest)))
 	case doWatch:
-		c.answered(ctx, "watch", backend.WatchMembers(ctx, c.active, a.body.(WatchRequest)))
+		c.answered(ctx, "watch", backend.WatchMembers(ctx, c.active, a.body.(sessions.WatchRequest)))
 	}
 }
 

@@ -89,7 +89,9 @@ func (n *Node) assemble(members *membership.Membership, rpc net.Addr, store *sto
 		groups: table, dispatch: live, interest: wants, storage: store, callers: newCallers(), rpc: rpc, moving: make(chan struct{}), moved: make(chan struct{}),
 		publisher: sync.OnceValues(func() (*dispatch.Publisher, error) { return live.NewPublisher(context.Background()) }),
 	}
-	return p, nil
+	p.chat, err = p.openChat()
+	h.chat = p.chat
+	return p, err
 }
 
 // client returns the credentials to dial peers with; nil means in the clear.

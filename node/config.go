@@ -67,6 +67,9 @@ type Config struct {
 	// reaches the address may publish, if there is no Authorizer.
 	HTTPIngest bool
 
+	// Chat is about sessions of clients, chat topics and the gateway. Off unless asked for.
+	Chat Chat
+
 	// GossipKey encrypts gossip and is what links prove to know: 16, 24 or 32
 	// bytes. Empty: gossip in the clear, and any node may link.
 	GossipKey []byte

@@ -20,6 +20,7 @@ type handler struct {
 	groups   *groups.Groups
 	dispatch *dispatch.Dispatcher
 	streams  *streams.Streams // nil: no storage
+	chat     *chatService     // nil: no chat service
 }
 
 var _ link.Handler = (*handler)(nil)
@@ -63,6 +64,11 @@ func (h *handler) Storage(ctx context.Context, from eventnode.NodeRef, req *clus
 		return nil, fmt.Errorf("this node has no storage: %w", eventnode.ErrUnavailable)
 	}
 	return h.streams.Answer(ctx, from.ID, req)
+}
+
+// Chat implements link.Handler.
+func (h *handler) Chat(ctx context.Context, from eventnode.NodeRef, req *clusterv1.ChatRequest) (*clusterv1.ChatResponse, error) {
+	return h.chat.answer(ctx, from.ID, req)
 }
 
 // ListSubscriptions implements link.Handler.

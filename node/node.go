@@ -37,6 +37,7 @@ type parts struct {
 	dispatch *dispatch.Dispatcher
 	interest *interest
 	storage  *storage
+	chat     *chatService // nil: none
 	callers  *callers
 	// publisher is the one that callers of the Node share. It is made when first
 	// used: the loss of a node without publishers is no gap to anybody.
@@ -162,6 +163,7 @@ func (n *Node) serve(ctx, asked context.Context, end func(), g *errgroup.Group, 
 		"rpc":      func(ctx context.Context) error { return p.serveRPC(ctx, ports) },
 		"storage":  func(ctx context.Context) error { return store.run(ctx, asked, ports.raft) },
 		"http":     p.http.run,
+		"chat":     p.chat.run,
 		"follower": f.run,
 		"callers":  p.callers.run,
 	} {
@@ -185,6 +187,7 @@ func (n *Node) goodbye() {
 	default:
 		return
 	}
+	n.parts.chat.drain()
 	n.parts.stopping.Store(true)
 	ctx, cancel := context.WithTimeout(context.Background(), drainTimeout)
 	defer cancel()
@@ -250,6 +253,15 @@ func (n *Node) GossipAddress() string {
 func (n *Node) HTTPAddress() string {
 	if p, ok := n.now(); ok {
 		return p.http.address()
+	}
+	return ""
+}
+
+// GatewayAddress returns where clients of the chat service connect; "" before Ready, or
+// if it is off.
+func (n *Node) GatewayAddress() string {
+	if p, ok := n.now(); ok {
+		return p.chat.gatewayAddress()
 	}
 	return ""
 }

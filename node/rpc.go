@@ -89,6 +89,9 @@ func (p *parts) server() (*grpc.Server, *health.Server) {
 	eventnodev1.RegisterClusterServiceServer(server, &clusterService{p: p})
 	eventnodev1.RegisterDispatchServiceServer(server, dispatch.NewService(p.dispatch, p.listRemote))
 	eventnodev1.RegisterGroupServiceServer(server, groups.NewService(p.groups))
+	if p.chat != nil {
+		eventnodev1.RegisterChatServiceServer(server, p.chat.service)
+	}
 	p.storage.service.Register(server)
 	p.storage.operator.Register(server)
 	reflection.Register(server)

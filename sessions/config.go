@@ -50,10 +50,12 @@ const (
 	Expired
 	// Closed was with the Manager.
 	Closed
+	// Moved is to another node, by Give: the session goes on there.
+	Moved
 )
 
 // String is a word for metrics and logs.
-func (r Reason) String() string { return [...]string{"ended", "expired", "closed"}[r] }
+func (r Reason) String() string { return [...]string{"ended", "expired", "closed", "moved"}[r] }
 
 func (c Config) withDefaults() (Config, error) {
 	for _, f := range []struct {

@@ -3,6 +3,8 @@ package sessions
 import (
 	"errors"
 	"fmt"
+
+	"github.com/eventnode/eventnode"
 )
 
 // Errors that gateways tell apart with errors.Is.
@@ -14,11 +16,14 @@ var (
 	// one.
 	ErrNotAccepting = errors.New("no new sessions are taken")
 	// ErrNotFound: there is no such session here, any more or for this user.
-	ErrNotFound = errors.New("no such session")
+	ErrNotFound = eventnode.ErrSessionNotFound
 	// ErrAttached: the session has a socket. Detach that one first.
 	ErrAttached = errors.New("the session has a socket")
 	// ErrAhead: the client says that it has seen what was not sent yet.
 	ErrAhead = errors.New("the sequence number is ahead of the session")
+	// ErrShardingRequired: the user is in more guilds than one session takes. Identify with
+	// more shards.
+	ErrShardingRequired = errors.New("sharding required")
 	// ErrDetached: the socket was detached. The session may go on with another one.
 	ErrDetached = errors.New("the socket was detached")
 )

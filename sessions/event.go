@@ -13,9 +13,18 @@ type Event struct {
 	Type string
 	// Data is the payload, in JSON.
 	Data json.RawMessage
+	// Origin tells the event apart from all others, wherever it is; the zero value: from
+	// those that nodes make by themselves, each its own.
+	Origin Origin
+	// State names what such an event is the state of: an event that comes later says all
+	// that one which came before has said. Empty: it is no state.
+	State string
 
 	forms atomic.Pointer[form] // those that somebody asked for, the newest first
 }
+
+// Origin is who sent an event first, and its number there.
+type Origin struct{ Node, Number uint64 }
 
 // Form is an encoding of an event, numbered by whoever encodes.
 type Form uint8

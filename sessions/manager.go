@@ -99,16 +99,27 @@ func (m *Manager) Open(who Identity) (*Session, error) {
 	if err := who.Shard.Check(); err != nil {
 		return nil, fmt.Errorf("%w: %w", eventnode.ErrInvalidArgument, err)
 	}
-	s := &Session{
-		Identity: who, id: newID(), since: time.Now(), m: m,
-		log: replay.New[*Event](replay.Limits{Count: m.cfg.ReplayEvents, Bytes: m.cfg.ReplayBytes}),
-	}
-	if why, err := m.insert(s); err != nil {
+	s := m.newSession(newID(), who, time.Now())
+	return s, m.open(s)
+}
+
+func (m *Manager) newSession(id ID, who Identity, since time.Time) *Session {
+	return &Session{Identity: who, id: id, since: since, m: m, log: replay.New[*Event](m.limits())}
+}
+
+func (m *Manager) limits() replay.Limits {
+	return replay.Limits{Count: m.cfg.ReplayEvents, Bytes: m.cfg.ReplayBytes}
+}
+
+// open puts a session among the others, where it waits for a socket.
+func (m *Manager) open(s *Session) error {
+	why, err := m.insert(s)
+	if err != nil {
 		m.metrics.refused.WithLabelValues(why).Inc()
-		return nil, err
+		return err
 	}
 	m.leave(s)
-	return s, nil
+	return nil
 }
 
 func (m *Manager) insert(s *Session) (why string, err error) {
@@ -119,6 +130,8 @@ func (m *Manager) insert(s *Session) (why string, err error) {
 		return "closed", ErrClosed
 	case !m.accepting:
 		return "not_accepting", ErrNotAccepting
+	case m.byID[s.id] != nil:
+		return "there", ErrAttached
 	case len(m.byID) >= m.cfg.MaxSessions:
 		return "max_sessions", &eventnode.LimitError{Limit: "max_sessions", Max: m.cfg.MaxSessions}
 	case len(m.byUser[s.User]) >= m.cfg.MaxPerUser:
@@ -186,16 +199,23 @@ func (m *Manager) finish(s *Session, why Reason) {
 
 // End ends a session, and its socket with ErrClosed. It reports whether it was there.
 func (m *Manager) End(id ID) bool {
+	s, err := m.Session(id)
+	if err != nil || !m.take(s) {
+		return false
+	}
+	m.finish(s, Ended)
+	return true
+}
+
+// take removes a session, for whoever then finishes it: the first who asks.
+func (m *Manager) take(s *Session) bool {
 	m.mu.Lock()
-	s := m.byID[id]
-	if s != nil {
+	defer m.mu.Unlock()
+	there := m.byID[s.id] == s
+	if there {
 		m.remove(s)
 	}
-	m.mu.Unlock()
-	if s != nil {
-		m.finish(s, Ended)
-	}
-	return s != nil
+	return there
 }
 
 // Session is the session with an ID.

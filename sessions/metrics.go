@@ -27,8 +27,8 @@ func newMetrics(reg prometheus.Registerer) (*metrics, error) {
 		sessions: gauge("sessions", "Sessions of this node, with and without a socket."),
 		detached: gauge("detached", "Those of them without a socket."),
 		attached: counter("attaches_total", "result", "Sockets that asked for a session, by what became of it: ok, attached, ahead, gap, closed."),
-		ended:    counter("ended_total", "reason", "Sessions that have ended, by reason: ended, expired, closed."),
-		refused:  counter("refused_total", "reason", "Sessions that were not opened: max_sessions, max_per_user, not_accepting, closed."),
+		ended:    counter("ended_total", "reason", "Sessions that have ended, by reason: ended, expired, closed, moved."),
+		refused:  counter("refused_total", "reason", "Sessions that were not opened: max_sessions, max_per_user, not_accepting, there, closed."),
 	}
 	if reg == nil {
 		return m, nil

@@ -31,6 +31,9 @@ type Session struct {
 	log    replay.Log[*Event]
 	socket *Socket // nil: detached
 	ended  bool
+	// adopted: it was elsewhere, and not all it was sent there is here.
+	adopted  bool
+	presence Presence
 
 	// place is where it is among those that are detached; the manager's.
 	place *detached
@@ -49,6 +52,13 @@ func (s *Session) Seq() uint64 {
 	return s.log.Last()
 }
 
+// Oldest is the number of the oldest event that is kept, or of the next one if none is.
+func (s *Session) Oldest() uint64 {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.log.First()
+}
+
 // Kept is how many events can be replayed, and what they cost in bytes.
 func (s *Session) Kept() (events, bytes int) {
 	s.mu.Lock()
@@ -61,6 +71,20 @@ func (s *Session) Attached() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.socket != nil
+}
+
+// Presence is what the session says of its user; the zero value is offline.
+func (s *Session) Presence() Presence {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.presence
+}
+
+// SetPresence replaces it.
+func (s *Session) SetPresence(p Presence) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.presence = p
 }
 
 // Send adds an event to the log and returns its number. It does not wait. ErrClosed: the
@@ -111,19 +135,27 @@ func (s *Session) Attach(seen uint64) (*Socket, error) {
 }
 
 func (s *Session) attach(seen uint64) (*Socket, error) {
-	missing := s.log.Missing(seen)
-	switch {
-	case s.ended:
-		return nil, ErrClosed
-	case s.socket != nil:
-		return nil, ErrAttached
-	case seen > s.log.Last():
-		return nil, ErrAhead
-	case missing > 0:
-		return nil, &GapError{seen + 1, missing}
+	if err := s.free(seen); err != nil {
+		return nil, err
 	}
 	s.socket = &Socket{s: s, next: seen + 1, replay: s.log.Last(), woken: make(chan struct{}, 1), gone: make(chan struct{})}
 	return s.socket, nil
+}
+
+// free says why nobody can go on behind an event. The caller holds mu.
+func (s *Session) free(seen uint64) error {
+	missing := s.log.Missing(seen)
+	switch {
+	case s.ended:
+		return ErrClosed
+	case s.socket != nil || s.adopted:
+		return ErrAttached
+	case seen > s.log.Last():
+		return ErrAhead
+	case missing > 0:
+		return &GapError{seen + 1, missing}
+	}
+	return nil
 }
 
 // expire ends the session unless it has a socket.

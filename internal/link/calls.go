@@ -67,6 +67,20 @@ func (s *incoming) ListSubscriptions(ctx context.Context, req *clusterv1.ListSub
 	return &clusterv1.ListSubscriptionsResponse{Subscriptions: s.l.handler.ListSubscriptions(req.GetTopic())}, nil
 }
 
+// Chat hands a call to this node's part of a chat service.
+func (s *incoming) Chat(ctx context.Context, req *clusterv1.ChatRequest) (*clusterv1.ChatResponse, error) {
+	if err := s.enter(); err != nil {
+		return nil, err
+	}
+	defer s.wg.Done()
+	sess, err := s.authenticate(ctx)
+	if err != nil {
+		return nil, err
+	}
+	resp, err := s.l.handler.Chat(ctx, sess.origin.ref, req)
+	return resp, apierr.ToStatus(err)
+}
+
 // Storage hands a question to this node's durable plane.
 func (s *incoming) Storage(ctx context.Context, req *clusterv1.StorageRequest) (*clusterv1.StorageResponse, error) {
 	if err := s.enter(); err != nil {

@@ -53,6 +53,8 @@ type Handler interface {
 	Deliver(ctx context.Context, from eventnode.NodeRef, req *clusterv1.DeliverRequest) (*clusterv1.DeliverResponse, error)
 	// Storage answers a question about the durable plane; errors as for Deliver.
 	Storage(ctx context.Context, from eventnode.NodeRef, req *clusterv1.StorageRequest) (*clusterv1.StorageResponse, error)
+	// Chat does this node's part of what a chat service does; errors as for Deliver.
+	Chat(ctx context.Context, from eventnode.NodeRef, req *clusterv1.ChatRequest) (*clusterv1.ChatResponse, error)
 	// ListSubscriptions lists the node's own; "" means all topics.
 	ListSubscriptions(topic string) []*eventnodev1.SubscriptionInfo
 

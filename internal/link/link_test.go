@@ -163,6 +163,10 @@ func (r *recorder) Deliver(ctx context.Context, _ eventnode.NodeRef, req *cluste
 	return r.deliver(ctx, req)
 }
 
+func (r *recorder) Chat(context.Context, eventnode.NodeRef, *clusterv1.ChatRequest) (*clusterv1.ChatResponse, error) {
+	return nil, eventnode.ErrUnavailable
+}
+
 func (r *recorder) Storage(context.Context, eventnode.NodeRef, *clusterv1.StorageRequest) (*clusterv1.StorageResponse, error) {
 	return nil, eventnode.ErrUnavailable
 }

@@ -109,6 +109,19 @@ func (l *Links) Storage(ctx context.Context, to eventnode.NodeRef, req *clusterv
 	return resp, nil
 }
 
+// Chat calls the peer's Handler.Chat; errors as for Deliver.
+func (l *Links) Chat(ctx context.Context, to eventnode.NodeRef, req *clusterv1.ChatRequest) (*clusterv1.ChatResponse, error) {
+	g, err := l.up(to)
+	if err != nil {
+		return nil, err
+	}
+	resp, err := g.client.Chat(g.outgoing(ctx), req)
+	if err != nil {
+		return nil, answerError(err)
+	}
+	return resp, nil
+}
+
 // up returns the present link to a peer.
 func (l *Links) up(to eventnode.NodeRef) (*generation, error) {
 	p := l.peer(to)

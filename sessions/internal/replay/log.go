@@ -20,7 +20,11 @@ type entry[T any] struct {
 }
 
 // New makes an empty log.
-func New[T any](limits Limits) Log[T] { return Log[T]{limits: limits, first: 1} }
+func New[T any](limits Limits) Log[T] { return From[T](limits, 1) }
+
+// From makes an empty log whose first entry will have a number: what was before it is
+// gone.
+func From[T any](limits Limits, first uint64) Log[T] { return Log[T]{limits: limits, first: first} }
 
 // Append adds an entry and returns its number. The oldest go, if need be.
 func (l *Log[T]) Append(value T, cost int) uint64 {

@@ -24,6 +24,7 @@ const (
 	LinkService_Deliver_FullMethodName           = "/eventnode.cluster.v1.LinkService/Deliver"
 	LinkService_ListSubscriptions_FullMethodName = "/eventnode.cluster.v1.LinkService/ListSubscriptions"
 	LinkService_Storage_FullMethodName           = "/eventnode.cluster.v1.LinkService/Storage"
+	LinkService_Chat_FullMethodName              = "/eventnode.cluster.v1.LinkService/Chat"
 )
 
 // LinkServiceClient is the client API for LinkService service.
@@ -53,6 +54,8 @@ type LinkServiceClient interface {
 	ListSubscriptions(ctx context.Context, in *ListSubscriptionsRequest, opts ...grpc.CallOption) (*ListSubscriptionsResponse, error)
 	// Storage is what nodes with storage ask each other besides Raft.
 	Storage(ctx context.Context, in *StorageRequest, opts ...grpc.CallOption) (*StorageResponse, error)
+	// Chat has a node do its part of what a chat service does.
+	Chat(ctx context.Context, in *ChatRequest, opts ...grpc.CallOption) (*ChatResponse, error)
 }
 
 type linkServiceClient struct {
@@ -119,6 +122,16 @@ func (c *linkServiceClient) Storage(ctx context.Context, in *StorageRequest, opt
 	return out, nil
 }
 
+func (c *linkServiceClient) Chat(ctx context.Context, in *ChatRequest, opts ...grpc.CallOption) (*ChatResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(ChatResponse)
+	err := c.cc.Invoke(ctx, LinkService_Chat_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 // LinkServiceServer is the server API for LinkService service.
 // All implementations must embed UnimplementedLinkServiceServer
 // for forward compatibility.
@@ -146,6 +159,8 @@ type LinkServiceServer interface {
 	ListSubscriptions(context.Context, *ListSubscriptionsRequest) (*ListSubscriptionsResponse, error)
 	// Storage is what nodes with storage ask each other besides Raft.
 	Storage(context.Context, *StorageRequest) (*StorageResponse, error)
+	// Chat has a node do its part of what a chat service does.
+	Chat(context.Context, *ChatRequest) (*ChatResponse, error)
 	mustEmbedUnimplementedLinkServiceServer()
 }
 
@@ -170,6 +185,9 @@ func (UnimplementedLinkServiceServer) ListSubscriptions(context.Context, *ListSu
 }
 func (UnimplementedLinkServiceServer) Storage(context.Context, *StorageRequest) (*StorageResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method Storage not implemented")
+}
+func (UnimplementedLinkServiceServer) Chat(context.Context, *ChatRequest) (*ChatResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method Chat not implemented")
 }
 func (UnimplementedLinkServiceServer) mustEmbedUnimplementedLinkServiceServer() {}
 func (UnimplementedLinkServiceServer) testEmbeddedByValue()                     {}
@@ -260,6 +278,24 @@ func _LinkService_Storage_Handler(srv interface{}, ctx context.Context, dec func
 	return interceptor(ctx, in, info, handler)
 }
 
+func _LinkService_Chat_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(ChatRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(LinkServiceServer).Chat(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: LinkService_Chat_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(LinkServiceServer).Chat(ctx, req.(*ChatRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 // LinkService_ServiceDesc is the grpc.ServiceDesc for LinkService service.
 // It's only intended for direct use with grpc.RegisterService,
 // and not to be introspected or modified (even as a copy)
@@ -278,6 +314,10 @@ var LinkService_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "Storage",
 			Handler:    _LinkService_Storage_Handler,
+		},
+		{
+			MethodName: "Chat",
+			Handler:    _LinkService_Chat_Handler,
 		},
 	},
 	Streams: []grpc.StreamDesc{

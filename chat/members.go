@@ -1,0 +1,159 @@
+package chat
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/eventnode/eventnode"
+	"github.com/eventnode/eventnode/chat/directory"
+	"github.com/eventnode/eventnode/chat/internal/memberlist"
+	"github.com/eventnode/eventnode/sessions"
+)
+
+// Bounds of a request for members, as the protocol has them.
+const (
+	chunkSize  = 1_000
+	maxPerName = 100 // members of a query that says how names begin
+)
+
+// membersChunk is the payload of GUILD_MEMBERS_CHUNK.
+type membersChunk struct {
+	GuildID   sessions.Snowflake        `json:"guild_id"`
+	Members   []*directory.MemberObject `json:"members"`
+	Index     int                       `json:"chunk_index"`
+	Count     int                       `json:"chunk_count"`
+	NotFound  []sessions.Snowflake      `json:"not_found,omitempty"`
+	Presences []presenceObject          `json:"presences,omitempty"`
+	Nonce     string                    `json:"nonce,omitempty"`
+}
+
+// RequestMembers answers with members of guilds, in events of the session.
+func (h *Hub) RequestMembers(_ context.Context, s *sessions.Session, req sessions.MembersRequest) error {
+	if req.Query == nil && len(req.Users) > maxPerName {
+		return &eventnode.LimitError{Limit: "max_requested_users", Max: maxPerName, Got: len(req.Users)}
+	}
+	h.mu.RLock()
+	defer h.mu.RUnlock()
+	for _, g := range req.Guilds {
+		if h.cfg.Directory.Member(g, s.User) == nil || !s.Shard.Owns(g) {
+			return fmt.Errorf("user %d has no guild %d in this session: %w", s.User, g, eventnode.ErrInvalidArgument)
+		}
+	}
+	for _, g := range req.Guilds {
+		h.sendMembers(s, g, req)
+	}
+	return nil
+}
+
+// sendMembers answers for one guild: with at least one event.
+func (h *Hub) sendMembers(s *sessions.Session, guild sessions.Snowflake, req sessions.MembersRequest) {
+	users, notFound := h.find(guild, req)
+	chunks := slices.Collect(slices.Chunk(users, chunkSize))
+	if len(chunks) == 0 {
+		chunks = [][]sessions.Snowflake{nil}
+	}
+	for i, some := range chunks {
+		c := membersChunk{GuildID: guild, Members: []*directory.MemberObject{}, Index: i, Count: len(chunks), Nonce: req.Nonce}
+		if i == 0 {
+			c.NotFound = notFound
+		}
+		for _, user := range some {
+			c.Members = append(c.Members, h.cfg.Directory.MemberObject(guild, user))
+			if p := h.roster.toGuild(user, guild); req.Presences && p.Status != sessions.Offline {
+				c.Presences = append(c.Presences, newPresence(user, 0, p))
+			}
+		}
+		h.tell(s, "GUILD_MEMBERS_CHUNK", c)
+	}
+}
+
+// find is the members that a request means, and the users who are none.
+func (h *Hub) find(guild sessions.Snowflake, req sessions.MembersRequest) (users, notFound []sessions.Snowflake) {
+	if req.Query == nil {
+		for _, user := range req.Users {
+			if h.cfg.Directory.Member(guild, user) != nil {
+				users = append(users, user)
+			} else {
+				notFound = append(notFound, user)
+			}
+		}
+		return users, notFound
+	}
+	limit := req.Limit
+	if *req.Query != "" {
+		limit = min(cmp.Or(limit, maxPerName), maxPerName)
+	}
+	prefix := strings.ToLower(*req.Query)
+	for m := range h.cfg.Directory.Members(guild) {
+		u := h.cfg.Directory.User(id(m.GetUserId()))
+		if !strings.HasPrefix(strings.ToLower(m.GetNick()), prefix) && !strings.HasPrefix(strings.ToLower(u.GetUsername()), prefix) {
+			continue
+		}
+		if users = append(users, id(m.GetUserId())); len(users) == limit {
+			break
+		}
+	}
+	return users, nil
+}
+
+// WatchMembers has a session look at member lists, and changes what it wants of a guild.
+func (h *Hub) WatchMembers(ctx context.Context, s *sessions.Session, req sessions.WatchRequest) error {
+	err := h.watchMembers(s, req)
+	h.say(ctx)
+	return err
+}
+
+func (h *Hub) watchMembers(s *sessions.Session, req sessions.WatchRequest) error {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.cfg.Directory.Member(req.Guild, s.User) == nil || !s.Shard.Owns(req.Guild) {
+		return fmt.Errorf("user %d has no guild %d in this session: %w", s.User, req.Guild, eventnode.ErrInvalidArgument)
+	}
+	for channel, pairs := range req.Channels {
+		if id(h.cfg.Directory.Channel(channel).GetGuildId()) != req.Guild {
+			return fmt.Errorf("guild %d has no channel %d: %w", req.Guild, channel, eventnode.ErrInvalidArgument)
+		}
+		ranges := make([]memberlist.Range, 0, len(pairs))
+		for _, p := range pairs {
+			ranges = append(ranges, memberlist.Range{First: p[0], Last: p[1]})
+		}
+		if err := h.lists.watch(s, channel, ranges); err != nil {
+			return err
+		}
+	}
+	h.setFlags(s, req)
+	h.tellMembers(s, req)
+	return nil
+}
+
+// setFlags changes whether a session is told who types in a guild, and what its members
+// do.
+func (h *Hub) setFlags(s *sessions.Session, req sessions.WatchRequest) {
+	if f, ok := h.table.subscribed(s, Guild(req.Guild)); ok {
+		h.join(s, Guild(req.Guild), f.set(NoTyping, req.Typing).set(NoPresence, req.Activities))
+	}
+}
+
+// set is the flags with one that is the opposite of a wish, if there is one.
+func (f Flags) set(one Flags, wanted *bool) Flags {
+	switch {
+	case wanted == nil:
+		return f
+	case *wanted:
+		return f &^ one
+	default:
+		return f | one
+	}
+}
+
+// tellMembers sends the presences of members that were asked for, as they are now.
+func (h *Hub) tellMembers(s *sessions.Session, req sessions.WatchRequest) {
+	for _, user := range req.Members[:min(len(req.Members), maxPerName)] {
+		if h.cfg.Directory.Member(req.Guild, user) != nil {
+			h.tell(s, presenceUpdate, newPresence(user, req.Guild, h.roster.toGuild(user, req.Guild)))
+		}
+	}
+}

@@ -1,0 +1,243 @@
+package chat
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+
+	"google.golang.org/protobuf/types/known/timestamppb"
+
+	"github.com/eventnode/eventnode"
+	"github.com/eventnode/eventnode/chat/internal/memberlist"
+	clusterv1 "github.com/eventnode/eventnode/proto/eventnode/cluster/v1"
+	eventnodev1 "github.com/eventnode/eventnode/proto/eventnode/v1"
+	"github.com/eventnode/eventnode/sessions"
+)
+
+// A client resumes at whatever node it reaches. If its session is elsewhere it moves here:
+//
+//	this node                              where the session is
+//	---------                              --------------------
+//	Lend            ─────────────────────► says what it is, and keeps it
+//	adopts it, subscribes, waits until
+//	every node knows: from here on both
+//	nodes are sent its events
+//	Take            ─────────────────────► gives it away with what the client has not seen
+//	puts that before what came here since,
+//	each event once, and attaches the socket
+//
+// So nothing is missing, whatever is dispatched meanwhile. If the other node does not
+// answer, nothing is known of what the client has missed, and it has to begin anew.
+
+// Resume attaches a socket to a session of a user, wherever in the cluster it is, behind
+// what the client has seen. It fails with sessions.ErrNotFound, also for somebody else's
+// session; with sessions.ErrAttached if it has a socket that answers; and as
+// Session.Attach does.
+func (h *Hub) Resume(ctx context.Context, user sessions.Snowflake, sid sessions.ID, seen uint64) (*sessions.Socket, error) {
+	s, err := h.manager.SessionOf(user, sid)
+	if errors.Is(err, sessions.ErrNotFound) {
+		s, err = h.fetch(ctx, user, sid, seen)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return s.Attach(seen)
+}
+
+// fetch moves a session here.
+func (h *Hub) fetch(ctx context.Context, user sessions.Snowflake, sid sessions.ID, seen uint64) (*sessions.Session, error) {
+	h.mu.RLock()
+	nodes := h.roster.find(user, sid)
+	h.mu.RUnlock()
+	err := error(sessions.ErrNotFound)
+	for _, node := range nodes {
+		var s *sessions.Session
+		if node == h.cfg.Node.ID {
+			continue // it has just ended
+		}
+		if s, err = h.fetchFrom(ctx, node, user, sid, seen); err == nil {
+			h.metrics.moves.WithLabelValues("ok").Inc()
+			return s, nil
+		}
+	}
+	if len(nodes) > 0 {
+		h.metrics.moves.WithLabelValues("failed").Inc()
+	}
+	return nil, err
+}
+
+func (h *Hub) fetchFrom(ctx context.Context, node eventnode.NodeID, user sessions.Snowflake, sid sessions.ID, seen uint64) (*sessions.Session, error) {
+	lend := &clusterv1.ChatLend{UserId: uint64(user), SessionId: string(sid), Seen: seen}
+	lent, err := h.call(ctx, node, &clusterv1.ChatRequest{What: &clusterv1.ChatRequest_Lend{Lend: lend}}, seen)
+	if err != nil {
+		return nil, err
+	}
+	record := lent.GetLend()
+	s, err := h.adopt(ctx, user, sid, record)
+	if err != nil {
+		return nil, err
+	}
+	take := &clusterv1.ChatTake{UserId: uint64(user), SessionId: string(sid), Seen: seen}
+	taken, err := h.call(ctx, node, &clusterv1.ChatRequest{What: &clusterv1.ChatRequest_Take{Take: take}}, seen)
+	if err != nil {
+		h.manager.End(sid)
+		return nil, err
+	}
+	s.Complete(taken.GetTake().GetFirst(), eventsFromProto(taken.GetTake().GetEvents()))
+	h.watchAgain(s, record.GetWatches())
+	return s, nil
+}
+
+// call asks another node for a session.
+func (h *Hub) call(ctx context.Context, node eventnode.NodeID, req *clusterv1.ChatRequest, seen uint64) (*clusterv1.ChatResponse, error) {
+	ctx, cancel := context.WithTimeout(ctx, h.cfg.CallTimeout)
+	defer cancel()
+	req.Position = h.cfg.Progress.Applied().String()
+	resp, err := h.cfg.Cluster.Call(ctx, node, req)
+	if err != nil {
+		return nil, fmt.Errorf("node %s has the session: %w", node, err)
+	}
+	return resp, fromRefusal(resp, seen)
+}
+
+// adopt opens a session that is elsewhere, and has it subscribe to what it subscribes to
+// there, as far as its user still may.
+func (h *Hub) adopt(ctx context.Context, user sessions.Snowflake, sid sessions.ID, r *clusterv1.ChatRecord) (*sessions.Session, error) {
+	who := sessions.Identity{
+		User: user, Shard: sessions.Shard{Index: r.GetShard(), Count: r.GetShards()}, Bot: r.GetBot(),
+		Intents: r.GetIntents(), LargeThreshold: int(r.GetLargeThreshold()),
+	}
+	h.mu.Lock()
+	s, err := h.manager.Adopt(sid, who, r.GetSince().AsTime())
+	if err == nil {
+		s.SetPresence(presenceFromProto(r.GetPresence()))
+		for _, sub := range r.GetSubscriptions() {
+			h.rejoin(s, sub)
+		}
+	}
+	h.mu.Unlock()
+	if err != nil {
+		return nil, err
+	}
+	if err := h.cfg.Cluster.Register(ctx, sid, sessionMeta(s)); err != nil {
+		h.manager.End(sid)
+		return nil, err
+	}
+	h.settle(ctx)
+	return s, nil
+}
+
+// rejoin subscribes a session to what it subscribed to, unless its user may not any more.
+func (h *Hub) rejoin(s *sessions.Session, sub *eventnodev1.ChatSubscription) {
+	b, key, err := h.backend(sub.GetTopic())
+	if err != nil {
+		return
+	}
+	if b, ok := b.(Subscribable); ok && b.Admit(h.cfg.Directory, s, key) == nil {
+		h.table.add(s, sub.GetTopic(), flagsOf(sub))
+	}
+}
+
+// watchAgain sends the member lists anew that a session looks at: what it was told
+// elsewhere ends where it left, and goes on from here.
+func (h *Hub) watchAgain(s *sessions.Session, watches []*clusterv1.ChatWatch) {
+	h.mu.Lock()
+	for _, w := range watches {
+		var ranges []memberlist.Range
+		for pair := range slices.Chunk(w.GetRanges(), 2) {
+			ranges = append(ranges, memberlist.Range{First: int(pair[0]), Last: int(pair[len(pair)-1])})
+		}
+		if err := h.lists.watch(s, id(w.GetChannelId()), ranges); err != nil {
+			h.log.Debug("a session that has moved looks at a member list no more", "session", s.ID(), "error", err)
+		}
+	}
+	h.mu.Unlock()
+	h.kickOff()
+}
+
+// lend says what a session of this node is. One that is attached is asked for first: its
+// client may have lost the connection without a word.
+func (h *Hub) lend(ctx context.Context, req *clusterv1.ChatLend) *clusterv1.ChatResponse {
+	s, err := h.manager.SessionOf(id(req.GetUserId()), sessions.ID(req.GetSessionId()))
+	if err != nil {
+		return refuse(err)
+	}
+	if s.Attached() && !h.cfg.Release(ctx, s) {
+		return refuse(sessions.ErrAttached)
+	}
+	h.mu.RLock()
+	defer h.mu.RUnlock()
+	return &clusterv1.ChatResponse{What: &clusterv1.ChatResponse_Lend{Lend: h.record(s)}}
+}
+
+// record is a session without its events. The caller holds mu.
+func (h *Hub) record(s *sessions.Session) *clusterv1.ChatRecord {
+	r := &clusterv1.ChatRecord{
+		Shard: s.Shard.Index, Shards: s.Shard.Count, Bot: s.Bot, Intents: s.Intents, LargeThreshold: uint32(s.LargeThreshold),
+		Since: timestamppb.New(s.Since()), Presence: presenceToProto(s.Presence()), Subscriptions: h.subscriptions(s),
+	}
+	for _, w := range h.lists.watching[s] {
+		out := &clusterv1.ChatWatch{ChannelId: uint64(w.channel)}
+		for _, rng := range w.ranges {
+			out.Ranges = append(out.Ranges, uint32(rng.First), uint32(rng.Last))
+		}
+		r.Watches = append(r.Watches, out)
+	}
+	return r
+}
+
+// give ends a session here and hands over what its client has not seen.
+func (h *Hub) give(req *clusterv1.ChatTake) *clusterv1.ChatResponse {
+	first, events, err := h.manager.Give(id(req.GetUserId()), sessions.ID(req.GetSessionId()), req.GetSeen())
+	if err != nil {
+		return refuse(err)
+	}
+	log := &clusterv1.ChatLog{First: first}
+	for _, e := range events {
+		log.Events = append(log.Events, &clusterv1.ChatLogged{
+			Type: e.Type, Data: e.Data, Origin: e.Origin.Node, Number: e.Origin.Number, State: e.State,
+		})
+	}
+	return &clusterv1.ChatResponse{What: &clusterv1.ChatResponse_Take{Take: log}}
+}
+
+func eventsFromProto(logged []*clusterv1.ChatLogged) (events []*sessions.Event) {
+	for _, l := range logged {
+		events = append(events, &sessions.Event{
+			Type: l.GetType(), Data: l.GetData(), State: l.GetState(), Origin: sessions.Origin{Node: l.GetOrigin(), Number: l.GetNumber()},
+		})
+	}
+	return events
+}
+
+// refuse says why a session does not move.
+func refuse(err error) *clusterv1.ChatResponse {
+	resp := &clusterv1.ChatResponse{Refusal: clusterv1.ChatRefusal_CHAT_REFUSAL_NOT_FOUND}
+	gap, isGap := errors.AsType[*sessions.GapError](err)
+	switch {
+	case errors.Is(err, sessions.ErrAttached):
+		resp.Refusal = clusterv1.ChatRefusal_CHAT_REFUSAL_ATTACHED
+	case errors.Is(err, sessions.ErrAhead):
+		resp.Refusal = clusterv1.ChatRefusal_CHAT_REFUSAL_AHEAD
+	case isGap:
+		resp.Refusal, resp.Missing = clusterv1.ChatRefusal_CHAT_REFUSAL_GAP, gap.Missing
+	}
+	return resp
+}
+
+// fromRefusal is the error behind a refusal to a client that has seen so much.
+func fromRefusal(resp *clusterv1.ChatResponse, seen uint64) error {
+	switch resp.GetRefusal() {
+	case clusterv1.ChatRefusal_CHAT_REFUSAL_UNSPECIFIED:
+		return fromError(resp.GetError())
+	case clusterv1.ChatRefusal_CHAT_REFUSAL_ATTACHED:
+		return sessions.ErrAttached
+	case clusterv1.ChatRefusal_CHAT_REFUSAL_AHEAD:
+		return sessions.ErrAhead
+	case clusterv1.ChatRefusal_CHAT_REFUSAL_GAP:
+		return &sessions.GapError{First: seen + 1, Missing: resp.GetMissing()}
+	default:
+		return sessions.ErrNotFound
+	}
+}
