@@ -211,7 +211,9 @@ func parseMembers(d json.RawMessage) (sessions.MembersRequest, *fault) {
 	if len(raw.Nonce) > maxNonce {
 		raw.Nonce = ""
 	}
-	return sessions.MembersRequest{raw.Guilds, raw.Query, raw.Users, raw.Limit, raw.Presences, raw.Nonce}, nil
+	return sessions.MembersRequest{
+		Guilds: raw.Guilds, Query: raw.Query, Users: raw.Users, Limit: raw.Limit, Presences: raw.Presences, Nonce: raw.Nonce,
+	}, nil
 }
 
 func parseWatch(d json.RawMessage) (sessions.WatchRequest, *fault) {
@@ -228,5 +230,7 @@ func parseWatch(d json.RawMessage) (sessions.WatchRequest, *fault) {
 	if raw.Guild == nil {
 		return sessions.WatchRequest{}, &fault{CloseDecode, "a lazy guild request needs a guild_id"}
 	}
-	return sessions.WatchRequest{*raw.Guild, raw.Channels, raw.Typing, raw.Activities, raw.Members}, nil
+	return sessions.WatchRequest{
+		Guild: *raw.Guild, Channels: raw.Channels, Typing: raw.Typing, Activities: raw.Activities, Members: raw.Members,
+	}, nil
 }

@@ -205,14 +205,14 @@ func TestRequests(t *testing.T) {
 	if len(asked) != 3 {
 		t.Fatal(asked)
 	}
-	watch := asked[0].(gateway.WatchRequest)
+	watch := asked[0].(sessions.WatchRequest)
 	if watch.Guild != evenGuild || fmt.Sprint(watch.Channels) != "map[7:[[0 99] [100 199]]]" || !*watch.Typing || watch.Activities != nil || watch.Members[0] != 5 {
 		t.Errorf("%+v", watch)
 	}
-	if m := asked[1].(gateway.MembersRequest); *m.Query != "" || !m.Presences || m.Nonce != "n" || m.Guilds[0] != evenGuild {
+	if m := asked[1].(sessions.MembersRequest); *m.Query != "" || !m.Presences || m.Nonce != "n" || m.Guilds[0] != evenGuild {
 		t.Errorf("%+v", m)
 	}
-	if m := asked[2].(gateway.MembersRequest); m.Query != nil || m.Users[0] != 9 || m.Nonce != "" {
+	if m := asked[2].(sessions.MembersRequest); m.Query != nil || m.Users[0] != 9 || m.Nonce != "" {
 		t.Errorf("%+v", m)
 	}
 	c.send(8, object{"guild_id": "77"})

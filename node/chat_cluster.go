@@ -143,8 +143,8 @@ func (c *chatCluster) Peers() (peers []eventnode.NodeID) {
 		return nil // the table has ended
 	}
 	for _, m := range members {
-		if m.Member.Node != c.p.self.ID {
-			peers = append(peers, m.Member.Node)
+		if m.Member.Node.ID != c.p.self.ID {
+			peers = append(peers, m.Member.Node.ID)
 		}
 	}
 	slices.Sort(peers)

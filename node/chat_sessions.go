@@ -40,7 +40,7 @@ func (f *sessionFollower) replace(all map[string][]eventnode.Membership) {
 // before that one joins.
 func (f *sessionFollower) apply(c eventnode.Change) {
 	for _, m := range c.Left {
-		node := m.Member.Node
+		node := m.Member.Node.ID
 		if f.known[c.Group][node] {
 			delete(f.known[c.Group], node)
 			f.hub.SetSession(node, sessions.ID(c.Group), nil)
@@ -60,12 +60,12 @@ func (f *sessionFollower) apply(c eventnode.Change) {
 func (f *sessionFollower) set(session string, m eventnode.Membership) {
 	meta := &clusterv1.ChatSessionMeta{}
 	if err := proto.Unmarshal([]byte(m.Meta), meta); err != nil {
-		f.logger.Warn("a node says of a session what this one does not understand", "node", m.Member.Node, "error", err)
+		f.logger.Warn("a node says of a session what this one does not understand", "node", m.Member.Node.ID, "error", err)
 		return
 	}
 	if f.known[session] == nil {
 		f.known[session] = map[eventnode.NodeID]bool{}
 	}
-	f.known[session][m.Member.Node] = true
-	f.hub.SetSession(m.Member.Node, sessions.ID(session), meta)
+	f.known[session][m.Member.Node.ID] = true
+	f.hub.SetSession(m.Member.Node.ID, sessions.ID(session), meta)
 }

@@ -64,7 +64,7 @@ func (b *Backend) Ask(release func(context.Context, sessions.ID) error) {
 }
 
 // Asked is what clients asked for so far, the oldest first: a sessions.Presence, a
-// gateway.MembersRequest or a gateway.WatchRequest.
+// sessions.MembersRequest or a sessions.WatchRequest.
 func (b *Backend) Asked() []any {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -78,10 +78,10 @@ func (b *Backend) note(what any) {
 }
 
 // Identify implements gateway.Backend.
-func (b *Backend) Identify(_ context.Context, who sessions.Identity, p sessions.Presence, hello gateway.Hello) (*sessions.Session, error) {
+func (b *Backend) Identify(_ context.Context, who sessions.Identity, p sessions.Presence, hello sessions.Hello) (*sessions.Session, error) {
 	mine := b.owned(who)
 	if len(mine) > MaxGuilds {
-		return nil, gateway.ErrShardingRequired
+		return nil, sessions.ErrShardingRequired
 	}
 	s, err := b.Open(who)
 	if err != nil {
@@ -101,7 +101,7 @@ func (b *Backend) owned(who sessions.Identity) []sessions.Snowflake {
 }
 
 // ready sends READY and a GUILD_CREATE for each guild.
-func (b *Backend) ready(s *sessions.Session, guilds []sessions.Snowflake, hello gateway.Hello) error {
+func (b *Backend) ready(s *sessions.Session, guilds []sessions.Snowflake, hello sessions.Hello) error {
 	type unavailable struct {
 		ID          sessions.Snowflake `json:"id"`
 		Unavailable bool               `json:"unavailable"`
@@ -171,7 +171,7 @@ func (b *Backend) SetPresence(_ context.Context, _ *sessions.Session, p sessions
 }
 
 // RequestMembers implements gateway.Backend: a guild has one member, who asks.
-func (b *Backend) RequestMembers(_ context.Context, s *sessions.Session, req gateway.MembersRequest) error {
+func (b *Backend) RequestMembers(_ context.Context, s *sessions.Session, req sessions.MembersRequest) error {
 	b.note(req)
 	for _, g := range req.Guilds {
 		if !slices.Contains(b.guilds[s.User], g) {
@@ -187,7 +187,7 @@ func (b *Backend) RequestMembers(_ context.Context, s *sessions.Session, req gat
 }
 
 // WatchMembers implements gateway.Backend.
-func (b *Backend) WatchMembers(_ context.Context, _ *sessions.Session, req gateway.WatchRequest) error {
+func (b *Backend) WatchMembers(_ context.Context, _ *sessions.Session, req sessions.WatchRequest) error {
 	b.note(req)
 	return nil
 }
