@@ -208,7 +208,7 @@ func FuzzTokenFile(f *testing.F) {
 		if err == nil {
 			return
 		}
-		for _, word := range strings.FieldsSeq(text) {
+		for word := range strings.FieldsSeq(text) {
 			if len(word) > 12 && strings.Contains(err.Error(), word) && word != path {
 				t.Errorf("%v quotes %q", err, word)
 			}
