@@ -80,11 +80,11 @@ func (c *connection) serve(ctx context.Context) {
 			c.linger()
 			return
 		}
-		if err == nil {
-			c.received(ctx, kind, data)
-		} else if !c.failed(err) {
+		if err != nil {
+			c.failed(err)
 			return
 		}
+		c.received(ctx, kind, data)
 	}
 }
 
@@ -120,9 +120,8 @@ func (c *connection) arm() {
 	}
 }
 
-// failed is what becomes of a connection that cannot be read. It reports whether there is a
-// client to tell.
-func (c *connection) failed(err error) bool {
+// failed tells the client why it cannot be read, if it is there.
+func (c *connection) failed(err error) {
 	_, protocol := errors.AsType[ws.ProtocolError](err)
 	switch {
 	case errors.Is(err, errTooLarge):
@@ -135,10 +134,9 @@ func (c *connection) failed(err error) bool {
 	case errors.Is(err, os.ErrDeadlineExceeded):
 		c.late()
 	default:
-		return false
+		return
 	}
 	c.linger()
-	return false
 }
 
 // late closes a connection whose deadline has passed.

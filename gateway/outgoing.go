@@ -118,9 +118,10 @@ func (o *outgoing) stop() {
 		o.mu.Unlock()
 		return
 	}
-	o.idle = make(chan struct{})
+	idle := make(chan struct{})
+	o.idle = idle
 	o.mu.Unlock()
-	<-o.idle
+	<-idle
 }
 
 // leave has no more events be written.
