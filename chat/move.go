@@ -130,11 +130,7 @@ func (h *Hub) adopt(ctx context.Context, user sessions.Snowflake, sid sessions.I
 
 // rejoin subscribes a session to what it subscribed to, unless its user may not any more.
 func (h *Hub) rejoin(s *sessions.Session, sub *eventnodev1.ChatSubscription) {
-	b, key, err := h.backend(sub.GetTopic())
-	if err != nil {
-		return
-	}
-	if b, ok := b.(Subscribable); ok && b.Admit(h.cfg.Directory, s, key) == nil {
+	if b, key, err := h.subscribable(sub.GetTopic()); err == nil && b.Admit(h.cfg.Directory, s, key) == nil {
 		h.table.add(s, sub.GetTopic(), flagsOf(sub))
 	}
 }
