@@ -23,12 +23,12 @@ func (c *Client) Chat() *Chat {
 }
 
 // Change changes the directory, in order, and returns when every live node has applied it.
-// Each change succeeds or fails by itself: see ChatChanged.Refused. There may be 10,000 at
+// Each change succeeds or fails by itself: see ChatChanged.Refused. There may be 1,024 at
 // once, of 4 MiB in all.
 //
-// If the connection to the node was lost meanwhile the error is ErrOutcomeUnknown: the
-// changes were made, all or none. To make a put again does no harm, unless somebody else
-// has changed the same since.
+// If the connection to the node was lost meanwhile the error is ErrOutcomeUnknown: all
+// changes were made, or will be, or none. To make a put again does no harm, unless
+// somebody else has changed the same since.
 func (c *Chat) Change(ctx context.Context, changes ...*eventnodev1.DirectoryChange) (eventnode.ChatChanged, error) {
 	return c.sdk.Change(ctx, changes...)
 }

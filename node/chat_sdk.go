@@ -31,8 +31,8 @@ func (n *Node) Chat(ctx context.Context) (*ChatHandle, error) {
 }
 
 // Change changes the directory, in order, and returns when every live node has applied it.
-// Each change succeeds or fails by itself: see ChatChanged.Refused. There may be 10,000 at
-// once, of 4 MiB in all. After ErrOutcomeUnknown they were made, all or none.
+// Each change succeeds or fails by itself: see ChatChanged.Refused. There may be 1,024 at
+// once, of 4 MiB in all. After ErrOutcomeUnknown all were made, or will be, or none.
 func (c *ChatHandle) Change(ctx context.Context, changes ...*eventnodev1.DirectoryChange) (eventnode.ChatChanged, error) {
 	return c.sdk.Change(ctx, changes...)
 }

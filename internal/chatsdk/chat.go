@@ -1,6 +1,7 @@
 package chatsdk
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -45,7 +46,8 @@ func (c *Chat) DispatchMany(ctx context.Context, topics []string, eventType stri
 	return eventnode.Reached{Count: int(r.GetReached()), Sessions: r.GetSessionIds(), Missing: convert.NodeIDsFromProto(r.GetMissing())}, nil
 }
 
-// encode makes JSON of what was handed in.
+// encode makes JSON of what was handed in, which stays the caller's: an embedded node keeps
+// the payload for those who resume.
 func encode(data any) ([]byte, error) {
 	var payload []byte
 	switch d := data.(type) {
@@ -63,7 +65,7 @@ func encode(data any) ([]byte, error) {
 	if !json.Valid(payload) {
 		return nil, fmt.Errorf("data is no JSON: %w", eventnode.ErrInvalidArgument)
 	}
-	return payload, nil
+	return bytes.Clone(payload), nil
 }
 
 // Subscribe implements eventnode.Chat.
