@@ -2,6 +2,7 @@ package chat
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"iter"
 	"slices"
@@ -87,6 +88,10 @@ func (s *Service) Change(ctx context.Context, req *eventnodev1.ChatServiceChange
 	first := 0
 	for some := range slices.Chunk(req.GetChanges(), directory.MaxSubmit) {
 		errs, at, err := s.change.Submit(ctx, some...)
+		if errors.Is(err, directory.ErrNotAppliedYet) {
+			// Its causes say that nothing was done, which is not so.
+			err = fmt.Errorf("%w: %s", eventnode.ErrOutcomeUnknown, err.Error())
+		}
 		if err != nil {
 			return nil, apierr.ToStatus(fmt.Errorf("after %d changes: %w", first, err))
 		}
