@@ -114,7 +114,8 @@ const programTime = 60 * time.Second
 
 // Command prepares a run of node in the test's folder, which ends with the test.
 func Command(t *testing.T, args ...string) *exec.Cmd {
-	ctx, cancel := context.WithTimeout(t.Context(), programTime)
+	// Until the clean-up of who runs it has ended, too.
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(t.Context()), programTime)
 	t.Cleanup(cancel)
 	cmd := exec.CommandContext(ctx, "node", args...)
 	cmd.WaitDelay = 2 * time.Second
