@@ -139,6 +139,19 @@ func (c *chatService) run(ctx context.Context) error {
 	return g.Wait()
 }
 
+// ready reports whether the directory is known, or there is none.
+func (c *chatService) ready() bool {
+	if c == nil {
+		return true
+	}
+	select {
+	case <-c.log.Ready():
+		return true
+	default:
+		return false
+	}
+}
+
 // serve serves the gateway's address until ctx ends.
 func (c *chatService) serve(ctx context.Context) error {
 	srv := &http.Server{
