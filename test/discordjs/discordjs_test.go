@@ -23,6 +23,7 @@ func TestLibraries(t *testing.T) {
 	npm.ReadSources(t, "*.js")
 	w := newWorld(t)
 	t.Run("discord.js with two shards", func(t *testing.T) { testShards(t, w) })
+	t.Run("Eris", func(t *testing.T) { testEris(t, w) })
 	t.Run("discord.js", func(t *testing.T) { testDiscordJS(t, w) })
 }
 
@@ -69,20 +70,6 @@ func testDiscordJS(t *testing.T, w *world) {
 		t.Errorf("to resume at %s", first.Resume)
 	}
 	p.company(t, n2)
-	same := func(what string) {
-		t.Helper()
-		received, handed := p.ids()
-		if diff := cmp.Diff(w.said()[before:], received); diff != "" {
-			t.Fatalf("%s (-dispatched +received):\n%s", what, diff)
-		}
-		if diff := cmp.Diff(received, handed); diff != "" {
-			t.Errorf("%s (-received +handed on):\n%s", what, diff)
-		}
-		if len(p.raw("READY")) != 1 {
-			t.Errorf("%s: it identified anew", what)
-		}
-	}
-
 	for range 2 {
 		stop := w.talk(false, n1, n2, n3)
 		p.has(p.next(before + 50))
@@ -91,7 +78,7 @@ func testDiscordJS(t *testing.T, w *world) {
 			t.Errorf("it resumed with nothing to be replayed: %+v", l)
 		}
 		p.has(stop())
-		same("cut")
+		p.hasAll(w.said()[before:], "cut")
 	}
 	if nodes := w.where(n3, hal); !slices.Equal(nodes, []string{"n1"}) {
 		t.Errorf("its sessions are on %v", nodes)
@@ -103,7 +90,7 @@ func testDiscordJS(t *testing.T, w *world) {
 	n1.end(syscall.SIGTERM)
 	p.says("resumed")
 	p.has(stop())
-	same("stopped")
+	p.hasAll(w.said()[before:], "stopped")
 	if nodes := w.where(n3, hal); !slices.Equal(nodes, []string{"n2"}) {
 		t.Errorf("its sessions are on %v", nodes)
 	}
@@ -132,11 +119,26 @@ func (p *program) next(base int) string {
 	return fmt.Sprint(1<<30 + base + len(received))
 }
 
+// hasAll tests that these messages have come, each once and in order, to one session.
+func (p *program) hasAll(want []string, what string) {
+	p.t.Helper()
+	received, handed := p.ids()
+	if diff := cmp.Diff(want, received); diff != "" {
+		p.t.Fatalf("%s (-dispatched +received):\n%s", what, diff)
+	}
+	if diff := cmp.Diff(received, handed); diff != "" {
+		p.t.Errorf("%s (-received +handed on):\n%s", what, diff)
+	}
+	if len(p.raw("READY")) != 1 {
+		p.t.Errorf("%s: it identified anew", what)
+	}
+}
+
 // company tests what a bot knows of others, and they of it.
 func (p *program) company(t *testing.T, other *process) {
 	t.Helper()
 	p.ask(map[string]string{"do": "members", "guild": fmt.Sprint(odd)})
-	if l := p.says("members"); !slices.Equal(l.Names, []string{"ann", "ben", "hal", "twins"}) {
+	if l := p.says("members"); !slices.Equal(l.Names, []string{"ann", "ben", "eve", "hal", "twins"}) {
 		t.Errorf("members: %v", l.Names)
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), patience)

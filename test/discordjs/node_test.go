@@ -63,7 +63,7 @@ func serve(text []byte) error {
 	n, err := node.New(node.Config{
 		ID: eventnode.NodeID(s.ID), DataDir: s.Dir, Seeds: s.Seeds, Storage: node.Storage{BootstrapExpect: s.Nodes},
 		GossipAddress: "127.0.0.1:0", RPCAddress: "127.0.0.1:0", Logger: slog.New(slog.NewTextHandler(os.Stderr, nil)),
-		Chat: node.Chat{GatewayAddress: "127.0.0.1:0", Gateway: gateway.Config{
+		Chat: node.Chat{GatewayAddress: "127.0.0.1:0", Sessions: sessions.Config{ReplayEvents: logged}, Gateway: gateway.Config{
 			Authenticator: auth, PublicURL: s.PublicURL, Shards: shards,
 			Limits: gateway.Limits{IdentifyConcurrency: 2}, // or the second shard waits five seconds
 		}},

@@ -26,6 +26,7 @@ type line struct {
 	Guild, Channel, Author, Status string
 	Guilds, Names                  []string
 	Shards, Replayed               int
+	Compressed                     bool
 }
 
 // program is a Node.js program that runs, and what it has said so far.

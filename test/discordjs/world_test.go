@@ -9,6 +9,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/eventnode/eventnode/chat/directory"
 	eventnodev1 "github.com/eventnode/eventnode/proto/eventnode/v1"
@@ -18,8 +19,9 @@ import (
 const (
 	ann   = 1001 // owns the guilds
 	ben   = 1002
-	hal   = 1003 // a bot; a token that begins with bot loses that in libraries
-	twins = 1004 // a bot with two shards
+	hal   = 1003 // a bot, as all below are; a token that begins with bot loses that in libraries
+	twins = 1004 // has two shards
+	eve   = 1005
 
 	odd  = 7 << 22
 	even = 8 << 22
@@ -29,15 +31,15 @@ const (
 func general(guild uint64) uint64 { return guild + 1 }
 
 func changes() (list []*eventnodev1.DirectoryChange) {
-	for id, name := range map[uint64]string{ann: "ann", ben: "ben", hal: "hal", twins: "twins"} {
+	for id, name := range map[uint64]string{ann: "ann", ben: "ben", hal: "hal", twins: "twins", eve: "eve"} {
 		list = append(list, directory.PutUser(&eventnodev1.DirectoryUser{Id: id, Username: name, Bot: id >= hal}))
 	}
 	for _, guild := range []uint64{odd, even} {
 		list = append(list,
 			directory.PutGuild(&eventnodev1.DirectoryGuild{Id: guild, OwnerId: ann, Name: "the guild"}),
 			directory.PutChannel(&eventnodev1.DirectoryChannel{Id: general(guild), GuildId: guild, Name: "general"}))
-		for _, user := range []uint64{ann, ben, hal, twins} {
-			if user != hal || guild == odd {
+		for _, user := range []uint64{ann, ben, hal, twins, eve} {
+			if user == twins || guild == odd {
 				list = append(list, directory.PutMember(&eventnodev1.DirectoryMember{GuildId: guild, UserId: user}))
 			}
 		}
@@ -59,7 +61,7 @@ func newWorld(t *testing.T) *world {
 	t.Helper()
 	const n = 3
 	tokens := filepath.Join(t.TempDir(), "tokens")
-	if err := os.WriteFile(tokens, []byte("ann 1001\nben 1002\nhal 1003 bot\ntwins 1004 bot\n"), 0o600); err != nil {
+	if err := os.WriteFile(tokens, []byte("ann 1001\nben 1002\nhal 1003 bot\ntwins 1004 bot\neve 1005 bot\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	w := &world{t: t, wire: newWire(t)}
@@ -107,11 +109,16 @@ func (w *world) say(from *process, guild uint64, unsure bool) string {
 	return id
 }
 
-// Bounds of a talk: fewer events than a session's log keeps.
+// A session's log keeps more than a talk has, and less than two: the nodes' logs are full
+// when one of them stops.
 const (
 	minTalk = 300
-	maxTalk = 1_500
+	maxTalk = 500
+	logged  = 550
 )
+
+// pace is between two messages of a talk, so that it goes on while a client comes back.
+const pace = 3 * time.Millisecond
 
 // talk dispatches messages to the odd guild, one after the other from the next of some
 // nodes, until stop, which returns the last one.
@@ -120,8 +127,11 @@ func (w *world) talk(unsure bool, from ...*process) (stop func() (last string)) 
 	var last string
 	var talking sync.WaitGroup
 	talking.Go(func() {
+		tick := time.NewTicker(pace)
+		defer tick.Stop()
 		for i := 0; i < minTalk || i < maxTalk && !over.Load(); i++ {
 			last = w.say(from[i%len(from)], odd, unsure)
+			<-tick.C
 		}
 	})
 	stop = func() string {
