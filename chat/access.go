@@ -19,7 +19,7 @@ func (h *Hub) Apply(ctx context.Context, change func() (directory.Effect, error)
 	}
 	h.mu.Unlock()
 	if err == nil && !effect.Empty() {
-		h.say(ctx)
+		_ = h.say(ctx) // Run says it later
 	}
 	return err
 }

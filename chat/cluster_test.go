@@ -411,7 +411,7 @@ func (w *world) change(changes ...*eventnodev1.DirectoryChange) {
 // settle has everybody say what there is to say, and know what others said.
 func (w *world) settle() {
 	for _, n := range w.nodes {
-		n.hub.say(context.Background())
+		_ = n.hub.say(context.Background())
 	}
 	for _, n := range w.nodes {
 		n.spread()

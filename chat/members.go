@@ -102,13 +102,16 @@ func (h *Hub) find(guild sessions.Snowflake, req sessions.MembersRequest) (users
 // WatchMembers has a session look at member lists, and changes what it wants of a guild.
 func (h *Hub) WatchMembers(ctx context.Context, s *sessions.Session, req sessions.WatchRequest) error {
 	err := h.watchMembers(s, req)
-	h.say(ctx)
+	_ = h.say(ctx) // Run says it later
 	return err
 }
 
 func (h *Hub) watchMembers(s *sessions.Session, req sessions.WatchRequest) error {
 	h.mu.Lock()
 	defer h.mu.Unlock()
+	if !h.here(s) {
+		return sessions.ErrClosed
+	}
 	if h.cfg.Directory.Member(req.Guild, s.User) == nil || !s.Shard.Owns(req.Guild) {
 		return fmt.Errorf("user %d has no guild %d in this session: %w", s.User, req.Guild, eventnode.ErrInvalidArgument)
 	}

@@ -33,6 +33,7 @@ type Session struct {
 	ended  bool
 	// adopted: it was elsewhere, and not all it was sent there is here.
 	adopted  bool
+	recall   *recall // nil: it has not moved lately
 	presence Presence
 
 	// place is where it is among those that are detached; the manager's.
@@ -50,6 +51,13 @@ func (s *Session) Seq() uint64 {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.log.Last()
+}
+
+// Oldest is the number of the oldest event that is kept, or of the next one if none is.
+func (s *Session) Oldest() uint64 {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.log.First()
 }
 
 // Kept is how many events can be replayed, and what they cost in bytes.
@@ -81,12 +89,15 @@ func (s *Session) SetPresence(p Presence) {
 }
 
 // Send adds an event to the log and returns its number. It does not wait. ErrClosed: the
-// session has ended, and will not see it.
+// session has ended, and will not see it. ErrTwice: it has moved lately, and has the event.
 func (s *Session) Send(e *Event) (seq uint64, err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.ended {
 		return 0, ErrClosed
+	}
+	if s.recall != nil && !s.news(e, time.Now()) {
+		return 0, ErrTwice
 	}
 	return s.send(e), nil
 }
