@@ -106,6 +106,9 @@ func (h *Hub) fetchFrom(ctx context.Context, node eventnode.NodeID, user session
 func (h *Hub) borrow(ctx context.Context, node eventnode.NodeID, user sessions.Snowflake, sid sessions.ID, seen uint64) (*clusterv1.ChatRecord, error) {
 	lend := &clusterv1.ChatLend{UserId: uint64(user), SessionId: string(sid), Seen: seen}
 	lent, err := h.call(ctx, node, &clusterv1.ChatRequest{What: &clusterv1.ChatRequest_Lend{Lend: lend}}, seen)
+	if err == nil && lent.GetLend() == nil {
+		err = sessions.ErrNotFound // that node has no chat service any more
+	}
 	return lent.GetLend(), err
 }
 
