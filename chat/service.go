@@ -19,7 +19,7 @@ import (
 
 // Bounds of the service's messages.
 const (
-	maxChanges     = 10_000
+	maxChanges     = directory.MaxSubmit
 	maxChangeBytes = 4 << 20
 	exportBatch    = 500
 	listBatch      = 1_000
