@@ -22,7 +22,7 @@ import (
 )
 
 // names are the programs.
-var names = []string{"registration", "chatroom", "workqueue", "presence", "httpservice"}
+var names = []string{"registration", "chatroom", "workqueue", "presence", "httpservice", "chatgateway"}
 
 // folder is where they are built.
 var folder string
@@ -58,7 +58,8 @@ func command(t *testing.T, name string, args ...string) (cmd *exec.Cmd, stderr *
 	if err := build(); err != nil {
 		t.Fatal(err)
 	}
-	ctx, cancel := context.WithTimeout(t.Context(), timeout)
+	// Until the clean-up of who runs it has ended, too.
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(t.Context()), timeout)
 	t.Cleanup(cancel)
 	cmd, stderr = exec.CommandContext(ctx, filepath.Join(folder, name), args...), new(bytes.Buffer)
 	cmd.Stderr = stderr
