@@ -20,11 +20,11 @@ import (
 	"github.com/eventnode/eventnode/test/wire"
 )
 
-// chatGateway runs the program behind a wire that leads to its gateway, and returns where
-// its page is.
-func chatGateway(t *testing.T, w *wire.Wire) (page, gateway string) {
+// chatGateway runs the program, and returns where its page is, and its gateway, if that is
+// not elsewhere.
+func chatGateway(t *testing.T, args ...string) (page, gateway string) {
 	t.Helper()
-	cmd, stderr := command(t, "chatgateway", "--listen", "127.0.0.1:0", "--gateway", "ws://"+w.Address())
+	cmd, stderr := command(t, "chatgateway", append(args, "--listen", "127.0.0.1:0")...)
 	out, err := cmd.StdoutPipe()
 	if err != nil {
 		t.Fatal(err)
@@ -38,16 +38,17 @@ func chatGateway(t *testing.T, w *wire.Wire) (page, gateway string) {
 			t.Errorf("chatgateway: %v: %s", err, stderr)
 		}
 	})
-	var said [2]string
-	lines := bufio.NewReader(out)
-	for i := range said {
-		line, err := lines.ReadString('\n')
-		if said[i] = regexp.MustCompile(`[0-9.]+:[0-9]+`).FindString(line); err != nil || said[i] == "" {
-			t.Fatalf("%q, %v: %s", line, err, stderr)
+	for lines := bufio.NewScanner(out); lines.Scan(); {
+		address := regexp.MustCompile(`[0-9.]+:[0-9]+`).FindString(lines.Text())
+		switch {
+		case strings.HasPrefix(lines.Text(), "the gateway is at "):
+			gateway = address
+		case strings.HasPrefix(lines.Text(), "open: "):
+			return "http://" + address, gateway
 		}
 	}
-	w.LeadTo(said[0])
-	return "http://" + said[1], said[0]
+	t.Fatalf("it ended: %s", stderr)
+	return "", ""
 }
 
 // browser starts Chromium, and skips the test where there is none.
@@ -136,7 +137,8 @@ func (w *tab) sees(all []string) {
 // like HTML. Who is cut off is connected again, and has missed nothing.
 func TestChatGatewayInBrowsers(t *testing.T) {
 	w := wire.New(t)
-	page, gateway := chatGateway(t, w)
+	page, gateway := chatGateway(t, "--gateway", "ws://"+w.Address())
+	w.LeadTo(gateway)
 	chromium := browser(t)
 	ann := open(t, chromium, page, "ann")
 	ben := open(t, chromium, page, "ben")
@@ -176,30 +178,44 @@ func TestChatGatewayInBrowsers(t *testing.T) {
 
 // What is said is checked: who says it, where, and what.
 func TestChatGatewayRefuses(t *testing.T) {
-	page, _ := chatGateway(t, wire.New(t))
-	for _, tt := range []struct{ channel, token, body, status, answer string }{
-		{"3001", "token-of-ann", `{"content":"tea?"}`, "200 OK", `{.*"content":"tea\?".*}\n`},
-		{"3001", "token-of-mallory", `{"content":"tea?"}`, "401 Unauthorized", `nobody has this token\n`},
-		{"3001", "", `{"content":"tea?"}`, "401 Unauthorized", `nobody has this token\n`},
-		{"3002", "token-of-ann", `{"content":"tea?"}`, "404 Not Found", `there is no such channel\n`},
-		{"0", "token-of-ann", `{"content":"tea?"}`, "404 Not Found", `there is no such channel\n`},
-		{"general", "token-of-ann", `{"content":"tea?"}`, "404 Not Found", `there is no such channel\n`},
-		{"3001", "token-of-ann", `{"content":""}`, "400 Bad Request", `content has 1 to 2000 characters\n`},
-		{"3001", "token-of-ann", `{"content":"` + strings.Repeat("ä", 2001) + `"}`, "400 Bad Request", `content has 1 to 2000 characters\n`},
-		{"3001", "token-of-ann", `{"content":`, "400 Bad Request", `content has 1 to 2000 characters\n`},
-	} {
-		req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, page+"/channels/"+tt.channel+"/messages", strings.NewReader(tt.body))
-		if err != nil {
-			t.Fatal(err)
+	everywhere(t, func(t *testing.T, args ...string) {
+		if len(args) > 0 {
+			args = append(args, "--gateway", "ws://127.0.0.1:1") // nobody looks at the page
 		}
-		req.Header.Set("Authorization", tt.token)
-		res, err := http.DefaultClient.Do(req)
-		if err != nil {
-			t.Fatal(err)
+		page, _ := chatGateway(t, args...)
+		for _, tt := range []struct{ channel, token, body, status, answer string }{
+			{"3001", "token-of-ann", `{"content":"tea?"}`, "200 OK", `{.*"content":"tea\?".*}\n`},
+			{"3001", "token-of-mallory", `{"content":"tea?"}`, "401 Unauthorized", `nobody has this token\n`},
+			{"3001", "", `{"content":"tea?"}`, "401 Unauthorized", `nobody has this token\n`},
+			{"3002", "token-of-ann", `{"content":"tea?"}`, "404 Not Found", `there is no such channel\n`},
+			{"0", "token-of-ann", `{"content":"tea?"}`, "404 Not Found", `there is no such channel\n`},
+			{"general", "token-of-ann", `{"content":"tea?"}`, "404 Not Found", `there is no such channel\n`},
+			{"3001", "token-of-ann", `{"content":""}`, "400 Bad Request", `content has 1 to 2000 characters\n`},
+			{"3001", "token-of-ann", `{"content":"` + strings.Repeat("ä", 2001) + `"}`, "400 Bad Request", `content has 1 to 2000 characters\n`},
+			{"3001", "token-of-ann", `{"content":`, "400 Bad Request", `content has 1 to 2000 characters\n`},
+		} {
+			status, answer := post(t, page+"/channels/"+tt.channel+"/messages", tt.token, tt.body)
+			if status != tt.status || !regexp.MustCompile("^"+tt.answer+"$").MatchString(answer) {
+				t.Errorf("%s, %q, %.40s: %s: %s", tt.channel, tt.token, tt.body, status, answer)
+			}
 		}
-		answer, err := io.ReadAll(res.Body)
-		if err = errors.Join(err, res.Body.Close()); err != nil || res.Status != tt.status || !regexp.MustCompile("^"+tt.answer+"$").Match(answer) {
-			t.Errorf("%s, %q, %.40s: %s: %s%v", tt.channel, tt.token, tt.body, res.Status, answer, err)
-		}
+	})
+}
+
+func post(t *testing.T, url, token, body string) (status, answer string) {
+	t.Helper()
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, url, strings.NewReader(body))
+	if err != nil {
+		t.Fatal(err)
 	}
+	req.Header.Set("Authorization", token)
+	res, err := http.DefaultClient.Do(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	text, err := io.ReadAll(res.Body)
+	if err = errors.Join(err, res.Body.Close()); err != nil {
+		t.Fatal(err)
+	}
+	return res.Status, string(text)
 }

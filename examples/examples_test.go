@@ -85,10 +85,12 @@ func everywhere(t *testing.T, test func(t *testing.T, args ...string)) {
 	t.Run("connected", func(t *testing.T) { test(t, "--connect", running(t)) })
 }
 
-// running is the address of a node that keeps streams, until the end of the test.
+// running is the address of a node that keeps streams and has a chat service, until the end of the test.
 func running(t *testing.T) string {
 	t.Helper()
-	n, err := node.New(node.Config{ID: "n1", DataDir: t.TempDir(), GossipAddress: "127.0.0.1:0", RPCAddress: "127.0.0.1:0"})
+	n, err := node.New(node.Config{
+		ID: "n1", DataDir: t.TempDir(), GossipAddress: "127.0.0.1:0", RPCAddress: "127.0.0.1:0", Chat: node.Chat{Enabled: true},
+	})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,7 +1,7 @@
 // Command chatgateway is a chat room for browsers: its page speaks to the gateway of a node,
 // and writes by POST /channels/ID/messages, which dispatches MESSAGE_CREATE to channel:ID.
 // The node is in this process, or, with --connect and --gateway, one that was started with
-// `eventnode serve --gateway` and the tokens of this folder.
+// `eventnode serve --gateway HOST:PORT --gateway-tokens tokens.txt`.
 package main
 
 import (
