@@ -184,7 +184,7 @@ func (o *outgoing) events(s *scratch, t todo) (more bool, err error) {
 			return false, err
 		}
 	}
-	return len(s.events) > 0, nil
+	return len(s.events) == takeAtOnce, nil // who adds to fewer kicks
 }
 
 // write writes what was appended.
