@@ -153,7 +153,7 @@ func (d *Delivery) send(s *sessions.Session, e *sessions.Event) bool {
 		return false
 	}
 	if d.hides(s) {
-		e = d.withoutContent()
+		e = d.withoutContent(e)
 	}
 	if _, err := s.Send(e); err != nil {
 		return false

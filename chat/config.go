@@ -41,8 +41,8 @@ type Config struct {
 	Release func(ctx context.Context, s *sessions.Session) bool
 	// MaxEventBytes bounds a payload. Defaults to 1 MiB.
 	MaxEventBytes int
-	// MaxTopics bounds the topics of a request, and those that a session subscribes to at
-	// a time by itself. Defaults to 10,000.
+	// MaxTopics bounds the topics of a request, and those of Kinds that a session subscribes
+	// to: of the six it has as many as the directory says. Defaults to 10,000.
 	MaxTopics int
 	// MaxFilter bounds the sessions, and the users, of a filter. Defaults to 100,000.
 	MaxFilter int

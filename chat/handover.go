@@ -43,7 +43,7 @@ func (h *Hub) HandOver(ctx context.Context) (given, all int) {
 
 // offer offers a session to one node after the other.
 func (h *Hub) offer(ctx context.Context, s *sessions.Session, peers []eventnode.NodeID, first int) bool {
-	offer := &clusterv1.ChatHandOver{UserId: uint64(s.User), SessionId: string(s.ID()), Seen: s.Oldest() - 1}
+	offer := &clusterv1.ChatHandOver{UserId: uint64(s.User), SessionId: string(s.ID())}
 	for i := range peers {
 		if ctx.Err() != nil {
 			return false
@@ -61,7 +61,9 @@ func (h *Hub) offer(ctx context.Context, s *sessions.Session, peers []eventnode.
 // accept takes a session from a node that goes down.
 func (h *Hub) accept(ctx context.Context, from eventnode.NodeID, offer *clusterv1.ChatHandOver) (*clusterv1.ChatResponse, error) {
 	user, sid := id(offer.GetUserId()), sessions.ID(offer.GetSessionId())
-	if _, err := h.fetchFrom(ctx, from, user, sid, offer.GetSeen()); err != nil {
+	// All that is kept by then: in a log that is full the oldest events go while it moves.
+	take := &clusterv1.ChatTake{UserId: uint64(user), SessionId: string(sid), Kept: true}
+	if _, err := h.fetchFrom(ctx, from, take); err != nil {
 		return nil, fmt.Errorf("take session from %s: %w", from, err)
 	}
 	h.metrics.moves.WithLabelValues("ok").Inc()

@@ -56,7 +56,8 @@ func (h *Hub) fetch(ctx context.Context, user sessions.Snowflake, sid sessions.I
 		if node == h.cfg.Node.ID {
 			continue // it has just ended
 		}
-		if s, err = h.fetchFrom(ctx, node, user, sid, seen); err == nil {
+		take := &clusterv1.ChatTake{UserId: uint64(user), SessionId: string(sid), Seen: seen}
+		if s, err = h.fetchFrom(ctx, node, take); err == nil {
 			h.metrics.moves.WithLabelValues("ok").Inc()
 			return s, nil
 		}
@@ -67,8 +68,10 @@ func (h *Hub) fetch(ctx context.Context, user sessions.Snowflake, sid sessions.I
 	return nil, err
 }
 
-func (h *Hub) fetchFrom(ctx context.Context, node eventnode.NodeID, user sessions.Snowflake, sid sessions.ID, seen uint64) (*sessions.Session, error) {
-	lend := &clusterv1.ChatLend{UserId: uint64(user), SessionId: string(sid), Seen: seen}
+// fetchFrom moves a session here from a node, with what is to be taken of its log.
+func (h *Hub) fetchFrom(ctx context.Context, node eventnode.NodeID, take *clusterv1.ChatTake) (*sessions.Session, error) {
+	user, sid, seen := id(take.GetUserId()), sessions.ID(take.GetSessionId()), take.GetSeen()
+	lend := &clusterv1.ChatLend{UserId: take.GetUserId(), SessionId: take.GetSessionId(), Seen: seen}
 	lent, err := h.call(ctx, node, &clusterv1.ChatRequest{What: &clusterv1.ChatRequest_Lend{Lend: lend}}, seen)
 	if err != nil {
 		return nil, err
@@ -78,7 +81,6 @@ func (h *Hub) fetchFrom(ctx context.Context, node eventnode.NodeID, user session
 	if err != nil {
 		return nil, err
 	}
-	take := &clusterv1.ChatTake{UserId: uint64(user), SessionId: string(sid), Seen: seen}
 	taken, err := h.call(ctx, node, &clusterv1.ChatRequest{What: &clusterv1.ChatRequest_Take{Take: take}}, seen)
 	if err != nil {
 		h.manager.End(sid)
@@ -130,11 +132,7 @@ func (h *Hub) adopt(ctx context.Context, user sessions.Snowflake, sid sessions.I
 
 // rejoin subscribes a session to what it subscribed to, unless its user may not any more.
 func (h *Hub) rejoin(s *sessions.Session, sub *eventnodev1.ChatSubscription) {
-	b, key, err := h.backend(sub.GetTopic())
-	if err != nil {
-		return
-	}
-	if b, ok := b.(Subscribable); ok && b.Admit(h.cfg.Directory, s, key) == nil {
+	if b, key, err := h.subscribable(sub.GetTopic()); err == nil && b.Admit(h.cfg.Directory, s, key) == nil {
 		h.table.add(s, sub.GetTopic(), flagsOf(sub))
 	}
 }
@@ -189,7 +187,13 @@ func (h *Hub) record(s *sessions.Session) *clusterv1.ChatRecord {
 
 // give ends a session here and hands over what its client has not seen.
 func (h *Hub) give(req *clusterv1.ChatTake) *clusterv1.ChatResponse {
-	first, events, err := h.manager.Give(id(req.GetUserId()), sessions.ID(req.GetSessionId()), req.GetSeen())
+	give := func(user sessions.Snowflake, sid sessions.ID) (uint64, []*sessions.Event, error) {
+		return h.manager.Give(user, sid, req.GetSeen())
+	}
+	if req.GetKept() {
+		give = h.manager.GiveAll
+	}
+	first, events, err := give(id(req.GetUserId()), sessions.ID(req.GetSessionId()))
 	if err != nil {
 		return refuse(err)
 	}

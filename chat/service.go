@@ -2,6 +2,7 @@ package chat
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"iter"
 	"slices"
@@ -10,6 +11,7 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"github.com/eventnode/eventnode"
+	"github.com/eventnode/eventnode/chat/directory"
 	"github.com/eventnode/eventnode/internal/apierr"
 	eventnodev1 "github.com/eventnode/eventnode/proto/eventnode/v1"
 	"github.com/eventnode/eventnode/sessions"
@@ -82,16 +84,26 @@ func (s *Service) Change(ctx context.Context, req *eventnodev1.ChatServiceChange
 	if err := checkChanges(req); err != nil {
 		return nil, apierr.ToStatus(err)
 	}
-	errs, at, err := s.change.Submit(ctx, req.GetChanges()...)
-	if err != nil {
-		return nil, apierr.ToStatus(err)
-	}
-	resp := &eventnodev1.ChatServiceChangeResponse{Position: at.String(), Missing: names(s.hub.Barrier(ctx))}
-	for i, err := range errs {
-		if err != nil {
-			resp.Refused = append(resp.Refused, &eventnodev1.ChatRefusedChange{Index: uint32(i), Reason: apierr.Reason(err), Message: err.Error()})
+	resp := &eventnodev1.ChatServiceChangeResponse{}
+	first := 0
+	for some := range slices.Chunk(req.GetChanges(), directory.MaxSubmit) {
+		errs, at, err := s.change.Submit(ctx, some...)
+		if errors.Is(err, directory.ErrNotAppliedYet) {
+			// Its causes say that nothing was done, which is not so.
+			err = fmt.Errorf("%w: %s", eventnode.ErrOutcomeUnknown, err.Error())
 		}
+		if err != nil {
+			return nil, apierr.ToStatus(fmt.Errorf("after %d changes: %w", first, err))
+		}
+		resp.Position = at.String()
+		for i, err := range errs {
+			if err != nil {
+				resp.Refused = append(resp.Refused, &eventnodev1.ChatRefusedChange{Index: uint32(first + i), Reason: apierr.Reason(err), Message: err.Error()})
+			}
+		}
+		first += len(some)
 	}
+	resp.Missing = names(s.hub.Barrier(ctx))
 	return resp, nil
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 
 	"github.com/eventnode/eventnode"
 	clusterv1 "github.com/eventnode/eventnode/proto/eventnode/cluster/v1"
@@ -25,8 +26,8 @@ func (h *Hub) Subscribe(ctx context.Context, req *eventnodev1.ChatServiceSubscri
 		return nil, err
 	}
 	for _, topic := range topics {
-		if b, _, _ := h.backend(topic); !subscribable(b) {
-			return nil, &eventnode.TopicError{Topic: topic, Reason: "nobody subscribes to topics of this kind"}
+		if _, _, err := h.subscribable(topic); err != nil {
+			return nil, err
 		}
 	}
 	answer := &eventnodev1.ChatServiceSubscribeResponse{}
@@ -39,9 +40,17 @@ func (h *Hub) Subscribe(ctx context.Context, req *eventnodev1.ChatServiceSubscri
 	return answer, err
 }
 
-func subscribable(b Backend) bool {
-	_, ok := b.(Subscribable)
-	return ok
+// subscribable is backend of a topic that is subscribed to.
+func (h *Hub) subscribable(topic string) (Subscribable, string, error) {
+	b, key, err := h.backend(topic)
+	if err != nil {
+		return nil, "", err
+	}
+	sub, ok := b.(Subscribable)
+	if !ok {
+		return nil, "", &eventnode.TopicError{Topic: topic, Reason: "nobody subscribes to topics of this kind"}
+	}
+	return sub, key, nil
 }
 
 // Unsubscribe ends subscriptions of sessions, wherever they are.
@@ -142,12 +151,13 @@ func (h *Hub) subscribeAll(chosen map[*sessions.Session]bool, subs []*eventnodev
 	}
 	var all []one
 	for s, named := range chosen {
+		own := h.own(s)
 		for _, sub := range subs {
-			b, key, err := h.backend(sub.GetTopic())
+			b, key, err := h.subscribable(sub.GetTopic())
 			if err != nil {
-				return err
+				return err // from a node that knows other kinds
 			}
-			err = b.(Subscribable).Admit(h.cfg.Directory, s, key)
+			err = b.Admit(h.cfg.Directory, s, key)
 			if _, other := errors.AsType[*shardError](err); other && !named {
 				continue
 			}
@@ -155,9 +165,12 @@ func (h *Hub) subscribeAll(chosen map[*sessions.Session]bool, subs []*eventnodev
 				return err
 			}
 			all = append(all, one{s, sub.GetTopic(), flagsOf(sub)})
+			if !standing[b.Kind()] {
+				own[sub.GetTopic()] = true
+			}
 		}
-		if have := len(h.table.of[s]); have+len(subs) > h.cfg.MaxTopics {
-			return &eventnode.LimitError{Limit: "max_topics", Max: h.cfg.MaxTopics, Got: have + len(subs)}
+		if len(own) > h.cfg.MaxTopics {
+			return &eventnode.LimitError{Limit: "max_topics", Max: h.cfg.MaxTopics, Got: len(own)}
 		}
 	}
 	for _, o := range all {
@@ -166,12 +179,28 @@ func (h *Hub) subscribeAll(chosen map[*sessions.Session]bool, subs []*eventnodev
 	return nil
 }
 
+// standing are the kinds that the directory bounds: a session has as many topics of them as
+// its user has guilds, channels and friends.
+var standing = map[string]bool{KindGuild: true, KindChannel: true, KindFriend: true, KindLazyGuild: true}
+
+// own are the topics that a session subscribes to, but for those that the directory bounds.
+// The caller holds mu.
+func (h *Hub) own(s *sessions.Session) map[string]bool {
+	own := map[string]bool{}
+	for _, in := range h.table.of[s] {
+		if kind, _, _ := strings.Cut(in.topic, ":"); !standing[kind] {
+			own[in.topic] = true
+		}
+	}
+	return own
+}
+
 // join subscribes a session to a topic and what comes with it. The caller holds mu, and
 // the session is admitted.
 func (h *Hub) join(s *sessions.Session, topic string, f Flags) {
 	h.table.add(s, topic, f)
-	b, key, _ := h.backend(topic)
-	with, flags := b.(Subscribable).With(h.cfg.Directory, s, key, f)
+	b, key, _ := h.subscribable(topic)
+	with, flags := b.With(h.cfg.Directory, s, key, f)
 	for _, t := range with {
 		h.table.add(s, t, flags)
 	}
@@ -180,9 +209,8 @@ func (h *Hub) join(s *sessions.Session, topic string, f Flags) {
 // part unsubscribes a session from a topic and what came with it. The caller holds mu.
 func (h *Hub) part(s *sessions.Session, topic string) {
 	h.table.remove(s, topic)
-	b, key, _ := h.backend(topic)
-	if sub, ok := b.(Subscribable); ok {
-		with, _ := sub.With(h.cfg.Directory, s, key, 0)
+	if b, key, err := h.subscribable(topic); err == nil {
+		with, _ := b.With(h.cfg.Directory, s, key, 0)
 		for _, t := range with {
 			h.table.remove(s, t)
 		}

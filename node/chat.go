@@ -122,7 +122,7 @@ func (c *chatService) run(ctx context.Context) error {
 	c.cluster.interest(c.hub)
 	g, ctx := errgroup.WithContext(ctx)
 	g.Go(func() error { return c.hub.Run(ctx) })
-	g.Go(func() error { return c.log.Run(ctx) })
+	g.Go(func() error { return c.follow(ctx) })
 	g.Go(func() error { return c.cluster.follow(ctx, c.hub) })
 	if c.gateway != nil {
 		g.Go(func() error { return c.serve(ctx) })
@@ -137,6 +137,30 @@ func (c *chatService) run(ctx context.Context) error {
 		})
 	}
 	return g.Wait()
+}
+
+// follow keeps the directory. The node's streams are closed when it ends, which may be seen
+// before the end of ctx.
+func (c *chatService) follow(ctx context.Context) error {
+	err := c.log.Run(ctx)
+	if errors.Is(err, eventnode.ErrClosed) {
+		<-ctx.Done()
+		return nil
+	}
+	return err
+}
+
+// ready reports whether the directory is known, or there is none.
+func (c *chatService) ready() bool {
+	if c == nil {
+		return true
+	}
+	select {
+	case <-c.log.Ready():
+		return true
+	default:
+		return false
+	}
 }
 
 // serve serves the gateway's address until ctx ends.

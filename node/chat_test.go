@@ -4,6 +4,8 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"io"
+	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
@@ -55,15 +57,13 @@ func chatDirectory() []*eventnodev1.DirectoryChange {
 type chatNode struct {
 	*stoppable
 	api eventnodev1.ChatServiceClient
+	cfg node.Config
 }
 
 // chatNodes is so many nodes with a chat service, that know the directory.
 func chatNodes(t *testing.T, n int) []*chatNode {
 	t.Helper()
-	tokens := filepath.Join(t.TempDir(), "tokens")
-	if err := os.WriteFile(tokens, []byte("ann 1001\nben 1002\nbot 1003 bot\n"), 0o600); err != nil {
-		t.Fatal(err)
-	}
+	tokens := tokenFile(t)
 	var nodes []*chatNode
 	var seeds []string
 	for i := range n {
@@ -71,21 +71,27 @@ func chatNodes(t *testing.T, n int) []*chatNode {
 		if err != nil {
 			t.Fatal(err)
 		}
-		s := startStoppable(t, node.Config{
+		nodes = append(nodes, startChat(t, node.Config{
 			ID: eventnode.NodeID(fmt.Sprintf("n%d", i+1)), DataDir: t.TempDir(), Seeds: seeds, Storage: node.Storage{BootstrapExpect: n},
 			Chat: node.Chat{GatewayAddress: "127.0.0.1:0", Gateway: gateway.Config{Authenticator: auth, Limits: gateway.Limits{IdentifyInterval: -1}}},
-		})
-		conn, err := grpc.NewClient(s.RPCAddress(), grpc.WithTransportCredentials(insecure.NewCredentials()))
-		if err != nil {
-			t.Fatal(err)
-		}
-		t.Cleanup(func() { conn.Close() })
-		nodes = append(nodes, &chatNode{s, eventnodev1.NewChatServiceClient(conn)})
+		}))
 		seeds = []string{nodes[0].GossipAddress()}
 	}
 	wellStored(t, nodes[0].Node, n)
 	nodes[0].change(t, chatDirectory()...)
 	return nodes
+}
+
+func startChat(t *testing.T, cfg node.Config) *chatNode {
+	t.Helper()
+	n := &chatNode{stoppable: startStoppable(t, cfg), cfg: cfg}
+	conn, err := grpc.NewClient(n.RPCAddress(), grpc.WithTransportCredentials(insecure.NewCredentials()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { conn.Close() })
+	n.api = eventnodev1.NewChatServiceClient(conn)
+	return n
 }
 
 // change changes the directory, on all nodes.
@@ -223,4 +229,92 @@ func TestChatNodeStops(t *testing.T) {
 	}
 	nodes[0].dispatch(t, fmt.Sprint("channel:", generalID), "MESSAGE_CREATE", `{"id":"6"}`)
 	expect(t, c, "MESSAGE_CREATE", `"6"`)
+}
+
+// The directory is there again after all nodes were stopped, and before clients come.
+func TestChatDirectoryOutlivesTheNodes(t *testing.T) {
+	nodes := chatNodes(t, 3)
+	var again []node.Config
+	for _, n := range nodes {
+		again = append(again, n.cfg)
+		n.stop()
+	}
+	nodes = nil
+	var seeds []string
+	for _, cfg := range again {
+		cfg.Seeds = seeds
+		n := startChat(t, cfg)
+		nodes = append(nodes, n)
+		seeds = append(seeds, n.GossipAddress())
+	}
+	_, ready := nodes[2].login(t, "ben")
+	if !strings.Contains(string(ready), `"general"`) {
+		t.Errorf("%s", ready)
+	}
+}
+
+// Who loses a role or his membership is sent nothing of what he may not read any more,
+// whichever node it comes from; what he gained he is sent.
+func TestChatNothingLeaks(t *testing.T) {
+	nodes := chatNodes(t, 3)
+	b, _ := nodes[1].login(t, "ben")
+	for round := range 20 {
+		n := nodes[round%3]
+		open := &eventnodev1.DirectoryOverwrite{Id: ben, Kind: eventnodev1.DirectoryOverwriteKind_DIRECTORY_OVERWRITE_KIND_MEMBER, Allow: directory.ViewChannel}
+		closed := &eventnodev1.DirectoryOverwrite{Id: guildID, Kind: eventnodev1.DirectoryOverwriteKind_DIRECTORY_OVERWRITE_KIND_ROLE, Deny: directory.ViewChannel}
+		secret := &eventnodev1.DirectoryChannel{Id: secretID, GuildId: guildID, Name: "secret", Overwrites: []*eventnodev1.DirectoryOverwrite{closed, open}}
+		n.change(t, directory.PutChannel(secret))
+		if got := nodes[(round+1)%3].dispatch(t, fmt.Sprint("channel:", secretID), "MESSAGE_CREATE", `{"id":"for ben"}`); got != 1 {
+			t.Fatalf("round %d: it reached %d", round, got)
+		}
+		expect(t, b, "MESSAGE_CREATE", "for ben")
+		secret = &eventnodev1.DirectoryChannel{Id: secretID, GuildId: guildID, Name: "secret", Overwrites: []*eventnodev1.DirectoryOverwrite{closed}}
+		n.change(t, directory.PutChannel(secret))
+		if got := n.dispatch(t, fmt.Sprint("channel:", secretID), "MESSAGE_CREATE", `{"id":"not for ben"}`); got != 0 {
+			t.Fatalf("round %d: it leaked to %d", round, got)
+		}
+	}
+}
+
+// A node that does not know the directory says so, and sends clients away: it must not
+// tell them that they are nobody.
+func TestChatWaitsForTheDirectory(t *testing.T) {
+	tokens := tokenFile(t)
+	auth, err := gateway.NewTokenFile(tokens)
+	if err != nil {
+		t.Fatal(err)
+	}
+	n := start(t, node.Config{
+		ID: "n1", DataDir: t.TempDir(), HTTPAddress: "127.0.0.1:0", Storage: node.Storage{BootstrapExpect: 3},
+		Chat: node.Chat{GatewayAddress: "127.0.0.1:0", Gateway: gateway.Config{Authenticator: auth}},
+	})
+	if status, body := get(t, "http://"+n.HTTPAddress()+"/readyz"); status != http.StatusServiceUnavailable || !strings.Contains(body, "directory") {
+		t.Errorf("%d %s", status, body)
+	}
+	if c, err := gatewaytest.Dial(waiting(t), n.GatewayAddress()); err == nil || !strings.Contains(err.Error(), "503") {
+		t.Errorf("%v, %v", c, err)
+	}
+}
+
+func get(t *testing.T, url string) (status int, body string) {
+	t.Helper()
+	resp, err := http.Get(url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	b, err := io.ReadAll(resp.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return resp.StatusCode, string(b)
+}
+
+func tokenFile(t *testing.T) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "tokens")
+	if err := os.WriteFile(path, []byte("ann 1001\nben 1002\nbot 1003 bot\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return path
 }

@@ -52,13 +52,6 @@ func (s *Session) Seq() uint64 {
 	return s.log.Last()
 }
 
-// Oldest is the number of the oldest event that is kept, or of the next one if none is.
-func (s *Session) Oldest() uint64 {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.log.First()
-}
-
 // Kept is how many events can be replayed, and what they cost in bytes.
 func (s *Session) Kept() (events, bytes int) {
 	s.mu.Lock()

@@ -806,7 +806,9 @@ type ChatTake struct {
 	// The session.
 	SessionId string `protobuf:"bytes,2,opt,name=session_id,json=sessionId,proto3" json:"session_id,omitempty"`
 	// The newest event that the client has.
-	Seen          uint64 `protobuf:"varint,3,opt,name=seen,proto3" json:"seen,omitempty"`
+	Seen uint64 `protobuf:"varint,3,opt,name=seen,proto3" json:"seen,omitempty"`
+	// Instead of seen: all that is kept, for nobody knows here what the client has.
+	Kept          bool `protobuf:"varint,4,opt,name=kept,proto3" json:"kept,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -862,15 +864,20 @@ func (x *ChatTake) GetSeen() uint64 {
 	return 0
 }
 
+func (x *ChatTake) GetKept() bool {
+	if x != nil {
+		return x.Kept
+	}
+	return false
+}
+
 // ChatHandOver offers a session whose client is nowhere yet.
 type ChatHandOver struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Whose it is.
 	UserId uint64 `protobuf:"varint,1,opt,name=user_id,json=userId,proto3" json:"user_id,omitempty"`
 	// The session.
-	SessionId string `protobuf:"bytes,2,opt,name=session_id,json=sessionId,proto3" json:"session_id,omitempty"`
-	// The newest event that cannot be replayed.
-	Seen          uint64 `protobuf:"varint,3,opt,name=seen,proto3" json:"seen,omitempty"`
+	SessionId     string `protobuf:"bytes,2,opt,name=session_id,json=sessionId,proto3" json:"session_id,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -917,13 +924,6 @@ func (x *ChatHandOver) GetSessionId() string {
 		return x.SessionId
 	}
 	return ""
-}
-
-func (x *ChatHandOver) GetSeen() uint64 {
-	if x != nil {
-		return x.Seen
-	}
-	return 0
 }
 
 // ChatRecord is a session without its events.
@@ -1433,17 +1433,17 @@ const file_eventnode_cluster_v1_chat_proto_rawDesc = "" +
 	"\auser_id\x18\x01 \x01(\x04R\x06userId\x12\x1d\n" +
 	"\n" +
 	"session_id\x18\x02 \x01(\tR\tsessionId\x12\x12\n" +
-	"\x04seen\x18\x03 \x01(\x04R\x04seen\"V\n" +
+	"\x04seen\x18\x03 \x01(\x04R\x04seen\"j\n" +
 	"\bChatTake\x12\x17\n" +
 	"\auser_id\x18\x01 \x01(\x04R\x06userId\x12\x1d\n" +
 	"\n" +
 	"session_id\x18\x02 \x01(\tR\tsessionId\x12\x12\n" +
-	"\x04seen\x18\x03 \x01(\x04R\x04seen\"Z\n" +
+	"\x04seen\x18\x03 \x01(\x04R\x04seen\x12\x12\n" +
+	"\x04kept\x18\x04 \x01(\bR\x04kept\"F\n" +
 	"\fChatHandOver\x12\x17\n" +
 	"\auser_id\x18\x01 \x01(\x04R\x06userId\x12\x1d\n" +
 	"\n" +
-	"session_id\x18\x02 \x01(\tR\tsessionId\x12\x12\n" +
-	"\x04seen\x18\x03 \x01(\x04R\x04seen\"\x82\x03\n" +
+	"session_id\x18\x02 \x01(\tR\tsessionId\"\x82\x03\n" +
 	"\n" +
 	"ChatRecord\x12\x14\n" +
 	"\x05shard\x18\x01 \x01(\rR\x05shard\x12\x16\n" +
