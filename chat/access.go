@@ -120,8 +120,8 @@ func (h *Hub) concerned(a directory.Access, channels []sessions.Snowflake) map[*
 	}
 	for _, topic := range topics {
 		if in := h.table.topics[topic]; in != nil {
-			for s := range in.flags {
-				out[s] = true
+			for _, o := range in.list {
+				out[o.session] = true
 			}
 		}
 	}

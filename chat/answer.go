@@ -154,7 +154,8 @@ func (h *Hub) describe(s *sessions.Session, details bool) *eventnodev1.ChatSessi
 // subscriptions are what a session subscribes to, sorted. The caller holds mu.
 func (h *Hub) subscriptions(s *sessions.Session) (out []*eventnodev1.ChatSubscription) {
 	for _, in := range h.table.of[s] {
-		out = append(out, subscription(in.topic, in.flags[s]))
+		f, _ := in.flags(s)
+		out = append(out, subscription(in.topic, f))
 	}
 	slices.SortFunc(out, func(a, b *eventnodev1.ChatSubscription) int { return cmp.Compare(a.GetTopic(), b.GetTopic()) })
 	return out

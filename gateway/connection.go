@@ -56,8 +56,11 @@ func newConnection(g *Gateway, conn net.Conn, from io.Reader, want asked) *conne
 		left: make(chan struct{}), gone: make(chan struct{}),
 	}
 	c.out = outgoing{
-		conn: conn, timeout: g.cfg.WriteTimeout, metrics: g.metrics, pool: &g.pool,
+		conn: conn, timeout: g.cfg.WriteTimeout, metrics: g.metrics, writers: g.writers,
 		codec: encoding.NewWriter(want.format, want.compression), lag: c.lag, broken: c.kill,
+	}
+	if tcp, ok := conn.(*net.TCPConn); ok {
+		c.out.raw, _ = tcp.SyscallConn() // fails if it is closed
 	}
 	return c
 }

@@ -18,7 +18,7 @@ type Gateway struct {
 	cfg     Config
 	metrics *metrics
 	starts  *starts
-	pool    scratches
+	writers *writers
 
 	lines    *rate.Limiter // of the log
 	quietLog *slog.Logger  // where lines go that are too many
@@ -64,7 +64,7 @@ func New(cfg Config) (*Gateway, error) {
 		return nil, err
 	}
 	return &Gateway{
-		cfg: cfg, metrics: m, starts: newStarts(cfg.Limits), lines: rate.NewLimiter(logRate, logBurst),
+		cfg: cfg, metrics: m, starts: newStarts(cfg.Limits), writers: newWriters(), lines: rate.NewLimiter(logRate, logBurst),
 		quietLog: slog.New(slog.DiscardHandler),
 		accepted: make(chan *connection), ready: make(chan struct{}), over: make(chan struct{}), quiet: make(chan struct{}),
 		connections: map[*connection]struct{}{}, holders: map[sessions.ID]holder{},
