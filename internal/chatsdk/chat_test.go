@@ -286,6 +286,7 @@ func TestListsEnd(t *testing.T) {
 func TestListStopsWithItsContext(t *testing.T) {
 	s := &script{sessions: []*eventnodev1.ChatServiceListSessionsResponse{{Sessions: []*eventnodev1.ChatSession{{Id: "a"}, {Id: "b"}}}}}
 	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
 	for range New(Local(s)).Sessions(ctx, eventnode.ChatSessionFilter{}) {
 		cancel()
 		break // the runtime panics if the list goes on
