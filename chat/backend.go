@@ -92,7 +92,7 @@ type Delivery struct {
 	facts facts
 
 	only, except *filter
-	many         bool                       // several topics: a session may match again
+	many         bool                       // several topics, or not one of the six kinds: a session may match again
 	done         map[*sessions.Session]bool // who has it, if many
 	views        map[sessions.Snowflake]*sessions.Event
 	stripped     *sessions.Event

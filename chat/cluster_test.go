@@ -322,7 +322,7 @@ func (n *testNode) Call(ctx context.Context, node eventnode.NodeID, req *cluster
 	case ctx.Err() != nil:
 		return nil, ctx.Err()
 	case err != nil:
-		return nil, fmt.Errorf("%s: %w", err, eventnode.ErrUnavailable)
+		return nil, fmt.Errorf("%s: %w", err.Error(), eventnode.ErrUnavailable)
 	}
 	return clone(n.w.t, resp), nil
 }

@@ -25,7 +25,7 @@ const (
 type Config struct {
 	// Node is this life of this node. Required.
 	Node eventnode.NodeRef
-	// Cluster is the other nodes. Required; Alone is none.
+	// Cluster is the other nodes. Defaults to none.
 	Cluster Cluster
 	// Directory is who is where. Required. It changes in Hub.Apply only.
 	Directory Directory
@@ -75,8 +75,8 @@ func (still) Applied() eventnode.Position { return eventnode.Position{} }
 func (still) Wait(context.Context, eventnode.Position) error { return nil }
 
 func (c Config) withDefaults() (Config, error) {
-	if c.Cluster == nil || c.Directory == nil || c.Node.ID == "" {
-		return c, fmt.Errorf("chat: Node, Cluster and Directory are required: %w", eventnode.ErrInvalidArgument)
+	if c.Directory == nil || c.Node.ID == "" {
+		return c, fmt.Errorf("chat: Node and Directory are required: %w", eventnode.ErrInvalidArgument)
 	}
 	for _, f := range []struct {
 		value *int

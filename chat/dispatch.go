@@ -113,7 +113,7 @@ func (h *Hub) dispatch(ctx context.Context, c *clusterv1.ChatDispatch) (*eventno
 		return nil, err // from a node that knows other kinds
 	}
 	e := &sessions.Event{Type: req.GetType(), Data: req.GetData(), Origin: sessions.Origin{Node: c.GetOrigin(), Number: c.GetNumber()}}
-	d := h.delivery(e, len(req.GetTopics()) > 1)
+	d := h.delivery(e, len(req.GetTopics()) > 1 || h.others[kindOf(req.GetTopics()[0])])
 	d.only, d.except = newFilter(req.GetOnly()), newFilter(req.GetExcept())
 	moved := h.deliver(d, req.GetTopics())
 	h.metrics.delivered.Add(float64(len(d.reached)))

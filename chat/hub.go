@@ -39,6 +39,7 @@ type Hub struct {
 	log     *slog.Logger
 	metrics *metrics
 	kinds   map[string]Backend
+	others  map[string]bool // those of Config.Kinds
 	manager *sessions.Manager
 	lists   *lists
 	life    uint64        // tells this life of the node from all others, in origins
@@ -73,8 +74,11 @@ func New(cfg Config) (*Hub, error) {
 		return nil, err
 	}
 	h := &Hub{
-		cfg: cfg, log: cfg.Logger, metrics: m, kinds: map[string]Backend{}, kick: make(chan struct{}, 1),
+		cfg: cfg, log: cfg.Logger, metrics: m, kinds: map[string]Backend{}, others: map[string]bool{}, kick: make(chan struct{}, 1),
 		life: lifeOf(cfg.Node), table: newTable(), roster: newRoster(), departed: newDeparted(), wants: map[string]map[eventnode.NodeID]bool{},
+	}
+	if cfg.Cluster == nil {
+		h.cfg.Cluster = alone{h}
 	}
 	h.lists = newLists(h)
 	for _, b := range append(kinds(h.lists), cfg.Kinds...) {
@@ -82,6 +86,9 @@ func New(cfg Config) (*Hub, error) {
 			return nil, fmt.Errorf("two backends for kind %q: %w", b.Kind(), eventnode.ErrInvalidArgument)
 		}
 		h.kinds[b.Kind()] = b
+	}
+	for _, b := range cfg.Kinds {
+		h.others[b.Kind()] = true
 	}
 	cfg.Sessions.OnEnd, cfg.Sessions.Registerer = h.onEnd, cfg.Registerer
 	if h.manager, err = sessions.New(cfg.Sessions); err != nil {

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strings"
 
 	"github.com/eventnode/eventnode"
 	clusterv1 "github.com/eventnode/eventnode/proto/eventnode/cluster/v1"
@@ -171,7 +170,7 @@ func (h *Hub) subscribeAll(chosen map[*sessions.Session]bool, subs []*eventnodev
 				return err
 			}
 			all = append(all, one{s, sub.GetTopic(), flagsOf(sub)})
-			if !standing[b.Kind()] {
+			if h.others[b.Kind()] {
 				own[sub.GetTopic()] = true
 			}
 		}
@@ -185,16 +184,12 @@ func (h *Hub) subscribeAll(chosen map[*sessions.Session]bool, subs []*eventnodev
 	return nil
 }
 
-// standing are the kinds that the directory bounds: a session has as many topics of them as
-// its user has guilds, channels and friends.
-var standing = map[string]bool{KindGuild: true, KindChannel: true, KindFriend: true, KindLazyGuild: true}
-
-// own are the topics that a session subscribes to, but for those that the directory bounds.
-// The caller holds mu.
+// own are the topics of Config.Kinds that a session subscribes to. Of the others it has as
+// many as its user has guilds, channels and friends. The caller holds mu.
 func (h *Hub) own(s *sessions.Session) map[string]bool {
 	own := map[string]bool{}
 	for _, in := range h.table.of[s] {
-		if kind, _, _ := strings.Cut(in.topic, ":"); !standing[kind] {
+		if h.others[kindOf(in.topic)] {
 			own[in.topic] = true
 		}
 	}
