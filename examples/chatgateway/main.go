@@ -1,7 +1,7 @@
 // Command chatgateway is a chat room for browsers: its page speaks to the gateway of a node,
 // and writes by POST /channels/ID/messages, which dispatches MESSAGE_CREATE to channel:ID.
 // The node is in this process, or, with --connect and --gateway, one that was started with
-// `eventnode serve --gateway HOST:PORT --gateway-tokens tokens.txt`.
+// `eventnode serve --data DIR --gateway HOST:PORT --gateway-tokens tokens.txt`.
 package main
 
 import (
@@ -14,15 +14,11 @@ import (
 	"os"
 	"path/filepath"
 
-	"google.golang.org/grpc"
-	"google.golang.org/grpc/credentials/insecure"
-
 	"github.com/eventnode/eventnode/chat/directory"
 	"github.com/eventnode/eventnode/client"
 	"github.com/eventnode/eventnode/examples/nodes"
 	"github.com/eventnode/eventnode/gateway"
 	"github.com/eventnode/eventnode/node"
-	eventnodev1 "github.com/eventnode/eventnode/proto/eventnode/v1"
 )
 
 //go:embed page.html
@@ -52,18 +48,26 @@ func main() {
 			return err
 		}
 		r := &room{auth: auth, gateway: *public, names: map[uint64]string{}, channels: map[uint64]uint64{}}
-		if connect != "" {
-			return r.open(ctx, out, connect, *listen)
+		if connect == "" {
+			return r.embed(ctx, dir, func(n *node.Node, chat service) error {
+				fmt.Fprintln(out, "the gateway is at", n.GatewayAddress())
+				return r.open(ctx, out, chat, *listen)
+			})
 		}
-		return r.embed(ctx, dir, func(n *node.Node) error {
-			fmt.Fprintln(out, "the gateway is at", n.GatewayAddress())
-			return r.open(ctx, out, n.RPCAddress(), *listen)
-		})
+		c, err := client.Dial(ctx, []string{connect})
+		if err != nil {
+			return err
+		}
+		defer c.Close()
+		if *public == "" {
+			return errors.New("say with --gateway where the gateway of that cluster is")
+		}
+		return r.open(ctx, out, c.Chat(), *listen)
 	}))
 }
 
 // embed runs a node with a gateway as long as f runs.
-func (r *room) embed(ctx context.Context, dir string, f func(*node.Node) error) error {
+func (r *room) embed(ctx context.Context, dir string, f func(*node.Node, service) error) error {
 	n, err := node.New(node.Config{
 		ID: "n1", DataDir: filepath.Join(dir, "n1"), GossipAddress: "127.0.0.1:0", RPCAddress: "127.0.0.1:0",
 		Chat: node.Chat{GatewayAddress: "127.0.0.1:0", Gateway: gateway.Config{Authenticator: r.auth, PublicURL: r.gateway}},
@@ -74,32 +78,19 @@ func (r *room) embed(ctx context.Context, dir string, f func(*node.Node) error) 
 	life, stop := context.WithCancel(context.WithoutCancel(ctx))
 	ended := make(chan error, 1)
 	go func() { ended <- n.Run(life) }()
-	if _, err = n.Streams(ctx, ""); err == nil { // it waits until the node is ready
+	chat, err := n.Chat(ctx) // it waits until the node is ready
+	if err == nil {
 		if r.gateway == "" {
 			r.gateway = "ws://" + n.GatewayAddress()
 		}
-		err = f(n)
+		err = f(n, chat)
 	}
 	stop()
 	return errors.Join(err, <-ended)
 }
 
 // open makes the directory what chat.yaml says, and serves the page until ctx ends.
-func (r *room) open(ctx context.Context, out io.Writer, address, listen string) error {
-	c, err := client.Dial(ctx, []string{address})
-	if err != nil {
-		return err
-	}
-	defer c.Close()
-	if r.gateway == "" {
-		return errors.New("say with --gateway where the gateway of that cluster is")
-	}
-	conn, err := grpc.NewClient(address, grpc.WithTransportCredentials(insecure.NewCredentials()))
-	if err != nil {
-		return err
-	}
-	defer conn.Close()
-	r.chat = eventnodev1.NewChatServiceClient(conn)
+func (r *room) open(ctx context.Context, out io.Writer, chat service, listen string) error {
 	changes, err := directory.ParseFile(people)
 	if err != nil {
 		return err
@@ -108,9 +99,13 @@ func (r *room) open(ctx context.Context, out io.Writer, address, listen string) 
 		r.names[change.GetPutUser().GetId()] = change.GetPutUser().GetUsername()
 		r.channels[change.GetPutChannel().GetId()] = change.GetPutChannel().GetGuildId()
 	}
-	resp, err := r.chat.Change(ctx, &eventnodev1.ChatServiceChangeRequest{Changes: changes})
-	if err != nil || len(resp.GetRefused()) > 0 {
-		return fmt.Errorf("chat.yaml: %w, refused: %v", err, resp.GetRefused())
+	made, err := chat.Change(ctx, changes...)
+	if err != nil {
+		return err
 	}
+	for _, refused := range made.Refused {
+		return fmt.Errorf("chat.yaml: %w", refused.Err)
+	}
+	r.chat = chat
 	return r.serve(ctx, out, listen)
 }

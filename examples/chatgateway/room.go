@@ -13,13 +13,20 @@ import (
 	"time"
 	"unicode/utf8"
 
+	"github.com/eventnode/eventnode"
 	"github.com/eventnode/eventnode/gateway"
 	eventnodev1 "github.com/eventnode/eventnode/proto/eventnode/v1"
 )
 
+// service is a node's chat service or, alike, a client's.
+type service interface {
+	eventnode.Chat
+	Change(ctx context.Context, changes ...*eventnodev1.DirectoryChange) (eventnode.ChatChanged, error)
+}
+
 // room is what the handlers need.
 type room struct {
-	chat     eventnodev1.ChatServiceClient
+	chat     service
 	auth     gateway.Authenticator
 	gateway  string
 	names    map[uint64]string // of users
@@ -77,13 +84,7 @@ func (r *room) post(w http.ResponseWriter, req *http.Request) {
 		"content": said.Content, "timestamp": time.Now().UTC().Format(time.RFC3339Nano), "edited_timestamp": nil, "type": 0,
 		"tts": false, "pinned": false, "mention_everyone": false, "mentions": []any{}, "mention_roles": []any{}, "attachments": []any{}, "embeds": []any{},
 	}
-	data, err := json.Marshal(message)
-	if err == nil {
-		_, err = r.chat.Dispatch(req.Context(), &eventnodev1.ChatServiceDispatchRequest{
-			Topics: []string{fmt.Sprint("channel:", channel)}, Type: "MESSAGE_CREATE", Data: data,
-		})
-	}
-	if err != nil {
+	if _, err := r.chat.Dispatch(req.Context(), fmt.Sprint("channel:", channel), "MESSAGE_CREATE", message); err != nil {
 		http.Error(w, err.Error(), http.StatusServiceUnavailable)
 		return
 	}
