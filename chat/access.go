@@ -135,8 +135,8 @@ func (h *Hub) concerned(a directory.Access, channels []sessions.Snowflake) map[*
 	}
 	for _, topic := range topics {
 		if in := h.table.topics[topic]; in != nil {
-			for s := range in.flags {
-				out[s] = out[s] || h.has(s.User, a.Guild, a.Role)
+			for _, o := range in.list {
+				out[o.session] = out[o.session] || h.has(o.session.User, a.Guild, a.Role)
 			}
 		}
 	}

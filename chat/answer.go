@@ -30,7 +30,7 @@ func (h *Hub) answer(ctx context.Context, from eventnode.NodeID, req *clusterv1.
 	case *clusterv1.ChatRequest_Remove:
 		return &clusterv1.ChatResponse{What: &clusterv1.ChatResponse_Remove{Remove: h.remove(ctx, what.Remove)}}, nil
 	case *clusterv1.ChatRequest_Barrier:
-		return h.barrier(ctx)
+		return h.barrier(ctx), nil
 	case *clusterv1.ChatRequest_List:
 		return &clusterv1.ChatResponse{What: &clusterv1.ChatResponse_List{List: h.list(what.List)}}, nil
 	case *clusterv1.ChatRequest_Close:
@@ -50,21 +50,26 @@ func (h *Hub) answer(ctx context.Context, from eventnode.NodeID, req *clusterv1.
 
 // barrier waits until the other nodes know what this one wants: the caller has seen to it
 // that its directory is far enough.
-func (h *Hub) barrier(ctx context.Context) (*clusterv1.ChatResponse, error) {
-	if missing := h.settle(ctx); len(missing) > 0 {
-		return nil, fmt.Errorf("%v do not know yet: %w", missing, eventnode.ErrUnavailable)
-	}
-	return &clusterv1.ChatResponse{What: &clusterv1.ChatResponse_Barrier{Barrier: &clusterv1.ChatBarrier{}}}, nil
+func (h *Hub) barrier(ctx context.Context) *clusterv1.ChatResponse {
+	return &clusterv1.ChatResponse{What: &clusterv1.ChatResponse_Barrier{Barrier: &clusterv1.ChatBarrier{Missing: names(h.settle(ctx))}}}
 }
 
 // Barrier waits until every live node has applied what this node's directory has, and all
-// know what the others want, and names those that did not say so in time.
+// know what the others want, and names those of which that was not heard in time.
 func (h *Hub) Barrier(ctx context.Context) (missing []eventnode.NodeID) {
 	nodes := map[eventnode.NodeID]bool{}
 	for _, node := range h.cfg.Cluster.Peers() {
 		nodes[node] = true
 	}
-	return h.everywhere(ctx, nodes, &clusterv1.ChatRequest{What: &clusterv1.ChatRequest_Barrier{Barrier: &clusterv1.ChatBarrier{}}}, func(*clusterv1.ChatResponse) {})
+	var late []eventnode.NodeID
+	missing = h.everywhere(ctx, nodes, &clusterv1.ChatRequest{What: &clusterv1.ChatRequest_Barrier{Barrier: &clusterv1.ChatBarrier{}}}, func(r *clusterv1.ChatResponse) {
+		for _, node := range r.GetBarrier().GetMissing() {
+			late = append(late, eventnode.NodeID(node))
+		}
+	})
+	missing = append(missing, late...)
+	slices.Sort(missing)
+	return slices.Compact(missing)
 }
 
 // ListSessions lists sessions of all nodes, a response for each.
@@ -149,7 +154,8 @@ func (h *Hub) describe(s *sessions.Session, details bool) *eventnodev1.ChatSessi
 // subscriptions are what a session subscribes to, sorted. The caller holds mu.
 func (h *Hub) subscriptions(s *sessions.Session) (out []*eventnodev1.ChatSubscription) {
 	for _, in := range h.table.of[s] {
-		out = append(out, subscription(in.topic, in.flags[s]))
+		f, _ := in.flags(s)
+		out = append(out, subscription(in.topic, f))
 	}
 	slices.SortFunc(out, func(a, b *eventnodev1.ChatSubscription) int { return cmp.Compare(a.GetTopic(), b.GetTopic()) })
 	return out

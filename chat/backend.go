@@ -113,8 +113,8 @@ func (d *Delivery) Subscribers() iter.Seq[*sessions.Session] {
 		if in == nil {
 			return
 		}
-		for s, f := range in.flags {
-			if f.wanted(d.event.Type) && !yield(s) {
+		for _, o := range in.list {
+			if o.flags.wanted(d.event.Type) && !yield(o.session) {
 				return
 			}
 		}

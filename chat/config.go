@@ -31,6 +31,9 @@ type Config struct {
 	Directory Directory
 	// Progress is how far the directory is. Defaults to one that never changes.
 	Progress Progress
+	// Ready closes when the node knows who is where, and what the others want: until then
+	// nothing is done but what other nodes ask. Defaults to at once.
+	Ready <-chan struct{}
 	// Kinds are backends beside the six. They are the same on all nodes. Defaults to none.
 	Kinds []Backend
 	// Sessions is about the sessions of this node; its OnEnd and Registerer are the hub's.
@@ -89,6 +92,11 @@ func (c Config) withDefaults() (Config, error) {
 	}
 	if c.CallTimeout <= 0 {
 		c.CallTimeout = DefaultCallTimeout
+	}
+	if c.Ready == nil {
+		now := make(chan struct{})
+		close(now)
+		c.Ready = now
 	}
 	if c.Release == nil {
 		c.Release = func(context.Context, *sessions.Session) bool { return false }

@@ -47,7 +47,8 @@ func (d *departed) add(s *sessions.Session, to eventnode.NodeID, subscribed []*s
 	d.to[s] = to
 	d.byUser[s.User] = append(d.byUser[s.User], s)
 	for _, in := range subscribed {
-		d.table.add(s, in.topic, in.flags[s])
+		f, _ := in.flags(s)
+		d.table.add(s, in.topic, f)
 	}
 	clear(d.table.moved) // nobody is told of these
 	d.queue = append(d.queue, departure{s, now.Add(departedFor)})

@@ -24,6 +24,9 @@ func (h *Hub) Dispatch(ctx context.Context, req *eventnodev1.ChatServiceDispatch
 	if err := h.checkDispatch(req); err != nil {
 		return nil, err
 	}
+	if err := h.ready(ctx); err != nil {
+		return nil, err
+	}
 	h.metrics.dispatched.Inc()
 	d := &clusterv1.ChatDispatch{Request: req, Origin: h.life, Number: h.number.Add(1)}
 	answer := &eventnodev1.ChatServiceDispatchResponse{}

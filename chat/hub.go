@@ -111,6 +111,23 @@ func (h *Hub) Run(ctx context.Context) error {
 	return err
 }
 
+// ready waits until the hub knows enough to serve, as long as other nodes are waited for.
+func (h *Hub) ready(ctx context.Context) error {
+	select {
+	case <-h.cfg.Ready:
+		return nil
+	default:
+	}
+	ctx, cancel := context.WithTimeout(ctx, h.cfg.CallTimeout)
+	defer cancel()
+	select {
+	case <-h.cfg.Ready:
+		return nil
+	case <-ctx.Done():
+		return fmt.Errorf("this node does not know the chat service's directory and topics yet: %w", eventnode.ErrUnavailable)
+	}
+}
+
 // onEnd forgets a session that has ended.
 func (h *Hub) onEnd(s *sessions.Session, why sessions.Reason) {
 	h.mu.Lock()

@@ -18,6 +18,9 @@ const maxGuilds = 2_500
 // event in its log. By then the session subscribes to all that its user is in, and every
 // live node knows; so what is dispatched after READY has arrived is not missed.
 func (h *Hub) Identify(ctx context.Context, who sessions.Identity, p sessions.Presence, hello sessions.Hello) (*sessions.Session, error) {
+	if err := h.ready(ctx); err != nil {
+		return nil, err
+	}
 	s, err := h.open(who, p, hello)
 	if err != nil {
 		return nil, err

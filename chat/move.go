@@ -106,6 +106,9 @@ func (h *Hub) fetchFrom(ctx context.Context, node eventnode.NodeID, user session
 func (h *Hub) borrow(ctx context.Context, node eventnode.NodeID, user sessions.Snowflake, sid sessions.ID, seen uint64) (*clusterv1.ChatRecord, error) {
 	lend := &clusterv1.ChatLend{UserId: uint64(user), SessionId: string(sid), Seen: seen}
 	lent, err := h.call(ctx, node, &clusterv1.ChatRequest{What: &clusterv1.ChatRequest_Lend{Lend: lend}}, seen)
+	if err == nil && lent.GetLend() == nil {
+		err = sessions.ErrNotFound // that node has no chat service any more
+	}
 	return lent.GetLend(), err
 }
 
@@ -241,10 +244,6 @@ func (h *Hub) record(s *sessions.Session) *clusterv1.ChatRecord {
 	return r
 }
 
-// giveTries is how often a node that goes down tries to give all that is kept, while events
-// come and push out the oldest.
-const giveTries = 100
-
 // give ends a session here and hands over what its client has not seen. A node that goes
 // down gives what it has: the client may have more than the oldest that is kept.
 func (h *Hub) give(to eventnode.NodeID, req *clusterv1.ChatTake) *clusterv1.ChatResponse {
@@ -254,11 +253,8 @@ func (h *Hub) give(to eventnode.NodeID, req *clusterv1.ChatTake) *clusterv1.Chat
 		return refuse(err)
 	}
 	first, events, err := h.manager.Give(user, sid, req.GetSeen())
-	for range giveTries {
-		if _, gap := errors.AsType[*sessions.GapError](err); !gap || !h.leaving.Load() {
-			break
-		}
-		first, events, err = h.manager.Give(user, sid, s.Oldest()-1)
+	if _, gap := errors.AsType[*sessions.GapError](err); gap && h.leaving.Load() {
+		first, events, err = h.manager.GiveAll(user, sid)
 	}
 	if err != nil {
 		h.stay(s)

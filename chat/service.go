@@ -2,6 +2,7 @@ package chat
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"iter"
 	"slices"
@@ -10,6 +11,7 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"github.com/eventnode/eventnode"
+	"github.com/eventnode/eventnode/chat/directory"
 	"github.com/eventnode/eventnode/internal/apierr"
 	eventnodev1 "github.com/eventnode/eventnode/proto/eventnode/v1"
 	"github.com/eventnode/eventnode/sessions"
@@ -17,7 +19,7 @@ import (
 
 // Bounds of the service's messages.
 const (
-	maxChanges     = 10_000
+	maxChanges     = directory.MaxSubmit
 	maxChangeBytes = 4 << 20
 	exportBatch    = 500
 	listBatch      = 1_000
@@ -83,6 +85,10 @@ func (s *Service) Change(ctx context.Context, req *eventnodev1.ChatServiceChange
 		return nil, apierr.ToStatus(err)
 	}
 	errs, at, err := s.change.Submit(ctx, req.GetChanges()...)
+	if errors.Is(err, directory.ErrNotAppliedYet) {
+		// Its causes say that nothing was done, which is not so.
+		err = fmt.Errorf("%w: %s", eventnode.ErrOutcomeUnknown, err.Error())
+	}
 	if err != nil {
 		return nil, apierr.ToStatus(err)
 	}

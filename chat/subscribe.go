@@ -69,6 +69,9 @@ func (h *Hub) Remove(ctx context.Context, req *eventnodev1.ChatServiceRemoveRequ
 	if err := h.checkTopics(req.GetTopics()); err != nil {
 		return nil, err
 	}
+	if err := h.ready(ctx); err != nil {
+		return nil, err
+	}
 	answer := &eventnodev1.ChatServiceRemoveResponse{}
 	missing := h.everywhere(ctx, h.nodesOf(req.GetTopics()), &clusterv1.ChatRequest{What: &clusterv1.ChatRequest_Remove{Remove: req}},
 		func(r *clusterv1.ChatResponse) { answer.Ended += r.GetRemove().GetEnded() })
@@ -94,6 +97,9 @@ func (h *Hub) checkSubscribers(who []*eventnodev1.ChatSubscriber, topics []strin
 // ofSubscribers does something where there are sessions of subscribers. A refusal of one
 // node is the answer.
 func (h *Hub) ofSubscribers(ctx context.Context, who []*eventnodev1.ChatSubscriber, req *clusterv1.ChatRequest, take func(*clusterv1.ChatResponse)) ([]eventnode.NodeID, error) {
+	if err := h.ready(ctx); err != nil {
+		return nil, err
+	}
 	users := make([]sessions.Snowflake, 0, len(who))
 	for _, w := range who {
 		users = append(users, sessions.Snowflake(w.GetUserId()))

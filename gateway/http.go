@@ -114,7 +114,7 @@ func (g *Gateway) upgrade(w http.ResponseWriter, r *http.Request) {
 	}
 	var from io.Reader = conn
 	if n := buffered.Reader.Buffered(); n > 0 {
-		early, _ := buffered.Reader.Peek(n) // they are there
+		early, _ := buffered.Peek(n) // they are there
 		from = io.MultiReader(bytes.NewReader(bytes.Clone(early)), conn)
 	}
 	select {

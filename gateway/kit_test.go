@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"maps"
 	"net"
 	"net/http/httptest"
 	"strings"
@@ -263,22 +264,26 @@ func (m *messages) Read(p []byte) (int, error) {
 func (c *client) message() (ws.OpCode, []byte, error) {
 	for {
 		_ = c.conn.SetReadDeadline(time.Now().Add(patience))
-		f, err := ws.ReadFrame(c.frames)
+		h, err := ws.ReadHeader(c.frames)
 		if err != nil {
 			return 0, nil, err
 		}
-		switch f.Header.OpCode {
+		data := make([]byte, h.Length)
+		if _, err := io.ReadFull(c.frames, data); err != nil {
+			return 0, nil, err
+		}
+		switch h.OpCode {
 		case ws.OpClose:
-			code, reason := ws.ParseCloseFrameData(f.Payload)
+			code, reason := ws.ParseCloseFrameData(data)
 			return 0, nil, closed{code, reason}
 		case ws.OpPing:
 			if !c.silent {
-				c.frame(ws.NewPongFrame(f.Payload))
+				c.frame(ws.NewPongFrame(data))
 			}
 		case ws.OpPong:
-			return ws.OpPong, f.Payload, nil
+			return ws.OpPong, data, nil
 		default:
-			return f.Header.OpCode, f.Payload, nil
+			return h.OpCode, data, nil
 		}
 	}
 }
@@ -359,6 +364,7 @@ func (c *client) closes(code gateway.CloseCode) closed {
 		if !ok || end.code != ws.StatusCode(code) {
 			c.t.Fatalf("it ended with %v, want %d", err, code)
 		}
+		c.conn.Close()
 		return end
 	}
 }
@@ -401,9 +407,7 @@ func (e *edge) identify(query, token string, more object) (*client, *sessions.Se
 func (c *client) identify(token string, more object) {
 	c.t.Helper()
 	d := object{"token": token, "properties": object{"os": "plan9"}}
-	for k, v := range more {
-		d[k] = v
-	}
+	maps.Copy(d, more)
 	c.send(2, d)
 }
 

@@ -104,6 +104,17 @@ func unsent(before []*Event, log replay.Log[*Event]) (news []*Event) {
 // the first of these, and all of them. Errors as of Attach, or ErrNotFound: it is not here,
 // or not this user's.
 func (m *Manager) Give(user Snowflake, id ID, seen uint64) (first uint64, events []*Event, err error) {
+	return m.give(user, id, func(*Session) uint64 { return seen })
+}
+
+// GiveAll is Give for a client that is nowhere yet: nobody knows what it has seen, so what
+// is returned is all that is kept.
+func (m *Manager) GiveAll(user Snowflake, id ID) (first uint64, events []*Event, err error) {
+	return m.give(user, id, func(s *Session) uint64 { return s.log.First() - 1 })
+}
+
+// give is Give, where seen is asked while nothing can be sent.
+func (m *Manager) give(user Snowflake, id ID, seen func(*Session) uint64) (first uint64, events []*Event, err error) {
 	s, err := m.SessionOf(user, id)
 	if err != nil {
 		return 0, nil, err
@@ -118,9 +129,10 @@ func (m *Manager) Give(user Snowflake, id ID, seen uint64) (first uint64, events
 }
 
 // give ends the session, unless somebody has it.
-func (s *Session) give(seen uint64) (first uint64, events []*Event, err error) {
+func (s *Session) give(from func(*Session) uint64) (first uint64, events []*Event, err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	seen := from(s)
 	if err := s.free(seen); err != nil {
 		return 0, nil, err
 	}

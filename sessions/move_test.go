@@ -108,6 +108,31 @@ func checkMoved(t *testing.T, all []Sent, seen uint64, sent []uint64, last strin
 	}
 }
 
+// A session whose client is nowhere yet moves with all that is kept by then, also while what
+// comes takes the place of the oldest: a client that has seen that misses nothing.
+func TestMoveOfAFullLog(t *testing.T) {
+	old, young := newManager(t, Config{ReplayEvents: 5}), newManager(t, Config{ReplayEvents: 5})
+	from := open(t, old, Identity{User: 7})
+	send(t, from, 10)
+	to, err := young.Adopt(from.ID(), from.Identity, from.Since())
+	if err != nil {
+		t.Fatal(err)
+	}
+	send(t, from, 2)
+	first, events, err := old.GiveAll(7, from.ID())
+	if err != nil || first != 8 || len(events) != 5 {
+		t.Fatal(first, len(events), err)
+	}
+	to.Complete(first, events)
+	missed, err := attach(t, to, 9).Next(t.Context(), nil, 10)
+	if err != nil || len(missed) != 3 || missed[0].Seq != 10 {
+		t.Errorf("%v, %v", missed, err)
+	}
+	if _, _, err := old.GiveAll(7, from.ID()); !errors.Is(err, ErrNotFound) {
+		t.Error("again:", err)
+	}
+}
+
 // A session that is on its way cannot be had by a second client, and one with a socket, of
 // somebody else, or whose client claims too much, does not move at all.
 func TestMoveIsRefused(t *testing.T) {

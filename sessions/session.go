@@ -264,13 +264,15 @@ func (k *Socket) Session() *Session { return k.s }
 // the client is up to date when it has that.
 func (k *Socket) Replayed() uint64 { return k.replay }
 
+// wake is for Next, or for who asked to be notified.
 func (k *Socket) wake() {
+	if k.notify != nil {
+		k.notify()
+		return
+	}
 	select {
 	case k.woken <- struct{}{}:
 	default:
-	}
-	if k.notify != nil {
-		k.notify()
 	}
 }
 

@@ -13,6 +13,7 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+	"unsafe"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"go.uber.org/goleak"
@@ -465,22 +466,52 @@ func TestRefusals(t *testing.T) {
 	}
 }
 
-// A form of an event is made once, whoever asks.
+// Each form of an event is made once, whoever asks first and for which.
 func TestEncodedOnce(t *testing.T) {
+	const forms = 6
 	e := &Event{Type: "X", Data: json.RawMessage("1")}
-	var made atomic.Int64
+	var made [forms]atomic.Int64
 	var asking sync.WaitGroup
-	for range 8 {
+	for first := range 8 {
 		asking.Go(func() {
-			b, err := e.Encoded(1, func(e *Event) ([]byte, error) { made.Add(1); return e.Data, nil })
-			if string(b) != "1" || err != nil {
-				t.Error(b, err)
+			for i := range forms {
+				f := Form((first + i) % forms)
+				b, err := e.Encoded(f, func(e *Event) ([]byte, error) {
+					made[f].Add(1)
+					return append([]byte{byte(f)}, e.Data...), nil
+				})
+				if string(b) != string(rune(f))+"1" || err != nil {
+					t.Error(f, b, err)
+				}
 			}
 		})
 	}
 	asking.Wait()
-	if made.Load() != 1 {
-		t.Errorf("made %d times", made.Load())
+	for f := range made {
+		if n := made[f].Load(); n != 1 {
+			t.Errorf("form %d was made %d times", f, n)
+		}
+	}
+}
+
+// A form that cannot be made fails for all who ask for it, and for nobody else.
+func TestEncodedFails(t *testing.T) {
+	e, made := &Event{}, 0
+	for range 2 {
+		_, err := e.Encoded(3, func(*Event) ([]byte, error) { made++; return nil, ErrClosed })
+		if !errors.Is(err, ErrClosed) || made != 1 {
+			t.Error(err, made)
+		}
+	}
+	if _, err := e.Encoded(4, func(*Event) ([]byte, error) { return nil, nil }); err != nil {
+		t.Error(err)
+	}
+}
+
+// An event that nobody encodes has a pointer for all its forms.
+func TestFormsAreSmall(t *testing.T) {
+	if n := unsafe.Sizeof(Event{}.forms); n != unsafe.Sizeof(uintptr(0)) {
+		t.Errorf("%d bytes", n)
 	}
 }
 

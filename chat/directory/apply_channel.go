@@ -129,6 +129,8 @@ func (s *step) checkParent(row *eventnodev1.DirectoryChannel) error {
 		return nil
 	case row.GetType() == Category:
 		return invalid("category %d is in a category", row.GetId())
+	case row.GetParentId() == row.GetId(): // which may have been a category until now
+		return invalid("channel %d is in itself", row.GetId())
 	case parent == nil || parent.GetGuildId() != row.GetGuildId() || parent.GetType() != Category:
 		return fmt.Errorf("category %d of guild %d: %w", row.GetParentId(), row.GetGuildId(), ErrUnknownChannel)
 	}

@@ -147,6 +147,9 @@ func TestSubmitSaysWhatIsKnown(t *testing.T) {
 		if errs, at, err := r.Submit(ctx, user(1, "ada"), directory.DeleteUser(9)); err != nil || errs[0] != nil || !errors.Is(errs[1], directory.ErrUnknownUser) || at.Seq != 2 {
 			t.Error(errs, at, err)
 		}
+		if n := r.Waiting(); n > 0 {
+			t.Errorf("%d changes are waited for, and nobody waits", n)
+		}
 		stop()
 		if err := <-ended; err != nil {
 			t.Error(err)

@@ -229,7 +229,7 @@ func (m *model) guildChannelFits(before, c *eventnodev1.DirectoryChannel) bool {
 		return false
 	case before != nil && before.Type == 4 && c.Type != 4 && children > 0:
 		return false
-	case c.ParentId != 0 && (c.Type == 4 || parent == nil || parent.GuildId != c.GuildId || parent.Type != 4):
+	case c.ParentId != 0 && (c.ParentId == c.Id || c.Type == 4 || parent == nil || parent.GuildId != c.GuildId || parent.Type != 4):
 		return false
 	case len(c.Overwrites) > m.limits.OverwritesPerChannel:
 		return false
@@ -370,6 +370,23 @@ func someGuild(r *rand.Rand) uint64   { return someID(r, 11, 3) }
 func someRole(r *rand.Rand) uint64    { return someID(r, 21, 9) }
 func someChannel(r *rand.Rand) uint64 { return someID(r, 31, 14) }
 
+// home is the guild that a role or channel mostly is of, so that rows of one guild meet.
+func home(r *rand.Rand, id uint64) uint64 {
+	if r.IntN(10) == 0 {
+		return someGuild(r)
+	}
+	return 11 + id%2
+}
+
+// someRoleOf is a role that is mostly of a guild.
+func someRoleOf(r *rand.Rand, guild uint64) uint64 {
+	id := someRole(r)
+	if r.IntN(10) > 0 && id%2 != (guild-11)%2 {
+		id++
+	}
+	return id
+}
+
 // someID is one of n from first on, and now and then one of another kind.
 func someID(r *rand.Rand, first, n uint64) uint64 {
 	if r.IntN(40) == 0 {
@@ -410,7 +427,7 @@ func someChange(r *rand.Rand) *eventnodev1.DirectoryChange {
 		return DeleteGuild(flake(someGuild(r) + uint64(r.IntN(4)))) // not too often
 	case 3, 4, 5:
 		role := someRole(r)
-		guild := someGuild(r)
+		guild := home(r, role)
 		if r.IntN(4) == 0 {
 			role = guild
 		}
@@ -428,7 +445,8 @@ func someChange(r *rand.Rand) *eventnodev1.DirectoryChange {
 	case 13:
 		return DeleteChannel(flake(someChannel(r)))
 	case 14, 15, 16, 17:
-		return PutMember(&eventnodev1.DirectoryMember{GuildId: someGuild(r), UserId: someUser(r), Nick: name(r), Roles: many(r, 2, func() uint64 { return someRole(r) })})
+		guild := someGuild(r)
+		return PutMember(&eventnodev1.DirectoryMember{GuildId: guild, UserId: someUser(r), Nick: name(r), Roles: many(r, 2, func() uint64 { return someRoleOf(r, guild) })})
 	case 18:
 		return DeleteMember(flake(someGuild(r)), flake(someUser(r)))
 	case 19, 20:
@@ -443,7 +461,11 @@ func someChange(r *rand.Rand) *eventnodev1.DirectoryChange {
 }
 
 func someGuildChannel(r *rand.Rand) *eventnodev1.DirectoryChannel {
-	c := &eventnodev1.DirectoryChannel{Id: someChannel(r), GuildId: someGuild(r), Name: name(r), Position: uint32(r.IntN(4)), Type: uint32(r.IntN(2) * 4)}
+	id := someChannel(r)
+	c := &eventnodev1.DirectoryChannel{Id: id, GuildId: home(r, id), Name: name(r), Position: uint32(r.IntN(4))}
+	if id%4 < 2 != (r.IntN(10) == 0) { // mostly the same ones
+		c.Type = Category
+	}
 	if c.Type == 0 && r.IntN(2) == 0 {
 		c.ParentId = someChannel(r)
 	}
@@ -453,7 +475,7 @@ func someGuildChannel(r *rand.Rand) *eventnodev1.DirectoryChannel {
 		case 0:
 			o.Kind, o.Id = 1, c.GuildId
 		case 1:
-			o.Kind, o.Id = 1, someRole(r)
+			o.Kind, o.Id = 1, someRoleOf(r, c.GuildId)
 		default:
 			o.Kind, o.Id = 2, someUser(r)
 		}

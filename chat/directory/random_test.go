@@ -31,9 +31,9 @@ func newState(t testing.TB, limits Limits) *State {
 // does; an effect names exactly the rows that changed, and each change of what somebody
 // may read; and All makes the same state anew.
 func TestAgainstTheModel(t *testing.T) {
-	rounds, changes := 12, 1500
+	rounds, changes := 5, 1500
 	if testing.Short() {
-		rounds = 3
+		rounds = 1
 	}
 	taken := map[string]int{}
 	for range rounds {
@@ -65,8 +65,10 @@ func TestAgainstTheModel(t *testing.T) {
 			if diff := compare(s, m); diff != "" {
 				t.Fatalf("seed %d, change %d: %v: %s", seed, i, c, diff)
 			}
+			if s.Len() > 0 {
+				checkRebuilt(t, s, seed)
+			}
 		}
-		checkRebuilt(t, s, seed)
 	}
 	if len(taken) != 12 {
 		t.Errorf("some changes never fit: %v", taken)
@@ -85,7 +87,7 @@ func checkRebuilt(t *testing.T, s *State, seed uint64) {
 	if diff := diffAll(s, again); diff != "" {
 		t.Fatalf("seed %d: %s", seed, diff)
 	}
-	if s.Rows() != again.Rows() || s.Len() == 0 {
+	if s.Rows() != again.Rows() {
 		t.Fatalf("seed %d: %+v became %+v", seed, s.Rows(), again.Rows())
 	}
 }

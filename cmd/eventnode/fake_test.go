@@ -33,6 +33,7 @@ type fake struct {
 	received   []eventnode.Received
 	reach      int // of Broadcast
 	durable    fakeDurable
+	chat       fakeChat
 
 	mu         sync.Mutex
 	topics     []string

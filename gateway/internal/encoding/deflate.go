@@ -24,6 +24,10 @@ const minDeflate = 64
 // deflatePart compresses a part without history, into blocks that end at a byte's border,
 // none of them the last. Its adler32 and its length stand behind them, for a stream's sum
 // is made of those of its parts.
+//
+// The library's stateless mode keeps no history by itself, and no memory between calls; its
+// blocks are one percent longer than those of compress/flate at level 6 for a chat event,
+// in a third of the time.
 func deflatePart(part []byte, err error) ([]byte, error) {
 	if err != nil {
 		return nil, err

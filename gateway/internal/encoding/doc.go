@@ -15,14 +15,27 @@
 // Such blocks are right at any place of any stream. So a connection has no compressor; a
 // [Writer] remembers only whether its stream has begun.
 //
-//	zlib   78 9c │ stored: head │ deflate blocks, sync flush │ stored: head │ …
-//	zstd   frame header │ raw block: head │ compressed blocks │ raw block: head │ …
+//	zlib-stream   header │ stored: head │ deflate blocks, sync flush │ stored: head │ …
+//	zstd-stream   frame header │ raw block: head │ compressed blocks │ raw block: head │ …
+//	each payload  header │ stored: head │ deflate blocks │ last block, adler32 of both
+//
+// A connection's zstd-stream is one frame that never ends, for clients have a context that
+// is at its end when the frame is. What that asks of the blocks is said in zstd.go.
+//
+// A connection goes so:
+//
+//	w := encoding.NewWriter(encoding.JSON, encoding.ZlibStream)
+//	hello, err := w.Control(nil, 10, map[string]int{"heartbeat_interval": 41250})
+//	…
+//	message, err := w.Event(room[:0], sent.Seq, sent.Event) // binary, for w.Binary()
+//	…
+//	payload, err := encoding.Decode(encoding.JSON, received)
 //
 // # Guarantees
 //
 //   - A message decodes when it has arrived, without the next one.
 //   - What decodes is what encoding/json makes of the event's data: bytes that are no UTF-8
-//     become U+FFFD.
+//     become U+FFFD. In ETF a number with a point or an exponent has 64 bits.
 //   - A call that fails appends nothing and leaves the stream as it was.
 //   - Decode reads what it was given once, allocates in proportion to that, and says what is
 //     wrong with it in a [DecodeError].
@@ -46,6 +59,7 @@
 //
 // # Failure
 //
-// An event whose data is no JSON, or is beyond the limits of ETF, fails for every session
-// with the same error, found once.
+// An event whose data is no JSON, or is nested deeper than 100, fails for every session with
+// the same [DataError], found once. So it is in ETF if a number does not fit (614 digits,
+// or 64 bits of floating point) or an object has a key twice.
 package encoding

@@ -2,14 +2,8 @@ package encoding
 
 import (
 	"bytes"
-	"encoding/binary"
-	"encoding/json"
 	"fmt"
-	"math"
-	"math/big"
-	"slices"
 	"strconv"
-	"strings"
 )
 
 // termReader turns a term into JSON text, in one pass. Whatever says how much comes next
@@ -231,102 +225,4 @@ func (r *termReader) atom(tag byte) error {
 		r.string(name)
 	}
 	return err
-}
-
-func (r *termReader) integer(tag byte) error {
-	switch tag {
-	case tagSmallInteger:
-		b, err := r.take(1)
-		if err == nil {
-			r.dst = strconv.AppendUint(r.dst, uint64(b[0]), 10)
-		}
-		return err
-	case tagInteger:
-		b, err := r.take(4)
-		if err == nil {
-			r.dst = strconv.AppendInt(r.dst, int64(int32(binary.BigEndian.Uint32(b))), 10)
-		}
-		return err
-	case tagSmallBig:
-		return r.big(1)
-	default:
-		return r.big(4)
-	}
-}
-
-// big reads an integer whose length has so many bytes: a sign, and its bytes, the least
-// first.
-func (r *termReader) big(size int) error {
-	n, err := r.count(size)
-	if err != nil {
-		return err
-	}
-	if n > maxBig {
-		return r.fail("an integer has %d bytes, and may have %d", n, maxBig)
-	}
-	digits, err := r.take(n + 1)
-	if err != nil {
-		return err
-	}
-	sign := digits[0]
-	if sign > 1 {
-		return r.fail("an integer's sign is %d", sign)
-	}
-	most := bytes.Clone(digits[1:])
-	slices.Reverse(most)
-	value := new(big.Int).SetBytes(most)
-	if sign == 1 {
-		value.Neg(value)
-	}
-	r.dst = value.Append(r.dst, 10)
-	return nil
-}
-
-func (r *termReader) float(tag byte) error {
-	x, err := r.double(tag)
-	if err != nil {
-		return err
-	}
-	if math.IsInf(x, 0) || math.IsNaN(x) {
-		return r.fail("a number is not finite")
-	}
-	text, err := json.Marshal(x)
-	r.dst = append(r.dst, text...)
-	return err
-}
-
-// double reads 64 bits, or the 31 characters of old: "%.20e" and zeros.
-func (r *termReader) double(tag byte) (float64, error) {
-	if tag == tagNewFloat {
-		b, err := r.take(8)
-		if err != nil {
-			return 0, err
-		}
-		return math.Float64frombits(binary.BigEndian.Uint64(b)), nil
-	}
-	b, err := r.take(31)
-	if err != nil {
-		return 0, err
-	}
-	x, err := strconv.ParseFloat(strings.TrimRight(string(b), "\x00"), 64)
-	if err != nil {
-		return 0, r.fail("a number is malformed")
-	}
-	return x, nil
-}
-
-// appendQuoted appends a JSON string.
-func appendQuoted[T string | []byte](dst []byte, text T) []byte {
-	dst = append(dst, '"')
-	for _, r := range string(text) {
-		switch {
-		case r == '"' || r == '\\':
-			dst = append(dst, '\\', byte(r))
-		case r < ' ':
-			dst = fmt.Appendf(dst, `\u%04x`, r)
-		default:
-			dst = append(dst, string(r)...)
-		}
-	}
-	return append(dst, '"')
 }

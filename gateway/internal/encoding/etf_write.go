@@ -92,49 +92,59 @@ func (w *termWriter) term(ids bool) error {
 	}
 }
 
-// counted writes a tag, and how many were written behind it.
-func (w *termWriter) counted(tag byte, write func(n *uint32) error) (n uint32, err error) {
-	begin := len(w.dst)
-	w.dst = append(w.dst, tag, 0, 0, 0, 0)
-	err = write(&n)
-	binary.BigEndian.PutUint32(w.dst[begin+1:], n)
-	return n, err
-}
-
 // object writes a map. It refuses a key that is there twice, for Erlang refuses such a map.
 func (w *termWriter) object() error {
+	if err := w.enter('{'); err != nil {
+		return err
+	}
 	var seen keys
-	_, err := w.counted(tagMap, func(n *uint32) error {
-		return w.members(func(quoted []byte) error {
-			key, err := unquote(quoted)
-			if err != nil {
-				return w.fail("a key is malformed: %v", err)
-			}
-			if seen.add(key) {
-				return w.fail("the key %.64q is there twice", key)
-			}
-			*n++
-			if isName(key) {
-				w.dst = appendAtom(w.dst, string(key))
-			} else {
-				w.dst = appendBinary(w.dst, key)
-			}
-			return w.term(isID(key))
-		})
-	})
-	return err
+	count := w.count(tagMap)
+	for n := 0; ; n++ {
+		if more, err := w.more('}', n); !more {
+			binary.BigEndian.PutUint32(w.dst[count:], uint32(n))
+			return err
+		}
+		key, err := w.name()
+		if err != nil {
+			return err
+		}
+		if seen.add(key) {
+			return w.fail("the key %.64q is there twice", key)
+		}
+		if isName(key) {
+			w.dst = appendAtom(w.dst, string(key))
+		} else {
+			w.dst = appendBinary(w.dst, key)
+		}
+		if err := w.term(isID(key)); err != nil {
+			return err
+		}
+	}
 }
 
 func (w *termWriter) list(ids bool) error {
-	begin := len(w.dst)
-	n, err := w.counted(tagList, func(n *uint32) error {
-		return w.elements(func() error { *n++; return w.term(ids) })
-	})
-	if n == 0 {
-		w.dst = w.dst[:begin]
+	if err := w.enter('['); err != nil {
+		return err
 	}
-	w.dst = append(w.dst, tagNil)
-	return err
+	count := w.count(tagList)
+	for n := 0; ; n++ {
+		if more, err := w.more(']', n); !more {
+			if binary.BigEndian.PutUint32(w.dst[count:], uint32(n)); n == 0 {
+				w.dst = w.dst[:count-1]
+			}
+			w.dst = append(w.dst, tagNil)
+			return err
+		}
+		if err := w.term(ids); err != nil {
+			return err
+		}
+	}
+}
+
+// count writes a tag and has place for how many follow, which is not known yet.
+func (w *termWriter) count(tag byte) (place int) {
+	w.dst = append(w.dst, tag, 0, 0, 0, 0)
+	return len(w.dst) - 4
 }
 
 func (w *termWriter) string(ids bool) error {

@@ -40,7 +40,7 @@ const (
 	// None: a message is the payload.
 	None Compression = iota
 	// ZlibPayload: each message is a zlib stream of its own. A client asks for it with
-	// compress in IDENTIFY, and only with JSON.
+	// compress in IDENTIFY, which the protocol has for JSON only.
 	ZlibPayload
 	// ZlibStream: a connection is one zlib stream, flushed with each message.
 	ZlibStream

@@ -2,9 +2,7 @@ package encoding
 
 import (
 	"bytes"
-	"encoding/json"
 	"fmt"
-	"unicode/utf8"
 )
 
 // maxDepth is how deep lists and objects may stand in each other, in both formats and
@@ -52,44 +50,55 @@ func (s *scanner) end() error {
 	return nil
 }
 
-// members calls a function with each key of an object, in quotes; it reads the value.
-func (s *scanner) members(each func(key []byte) error) error {
-	return s.sequence('{', '}', func() error {
-		key, err := s.text()
-		if err != nil {
-			return err
-		}
-		if err := s.want(':'); err != nil {
-			return err
-		}
-		return each(key)
-	})
-}
-
-// elements calls a function for each element of a list; it reads the element.
-func (s *scanner) elements(each func() error) error { return s.sequence('[', ']', each) }
-
-func (s *scanner) sequence(begin, end byte, each func() error) error {
+// enter steps into a list or an object.
+func (s *scanner) enter(begin byte) error {
 	if err := s.want(begin); err != nil {
 		return err
 	}
 	if s.depth++; s.depth > maxDepth {
 		return s.fail("nested deeper than %d", maxDepth)
 	}
-	defer func() { s.depth-- }()
-	if s.peek() == end {
+	return nil
+}
+
+// more reports whether another element comes behind so many, and steps to it; out of the
+// list or the object otherwise.
+func (s *scanner) more(end byte, n int) (bool, error) {
+	switch c := s.peek(); {
+	case c == end && s.at < len(s.data):
 		s.at++
-		return nil
-	}
-	for {
-		if err := each(); err != nil {
-			return err
-		}
-		if s.peek() != ',' {
-			return s.want(end)
-		}
+		s.depth--
+		return false, nil
+	case n == 0:
+		return true, nil
+	case c == ',':
 		s.at++
+		return true, nil
+	default:
+		return false, s.want(end)
 	}
+}
+
+// key reads the key of a member, to where its value begins. It is in quotes.
+func (s *scanner) key() ([]byte, error) {
+	key, err := s.text()
+	if err != nil {
+		return nil, err
+	}
+	return key, s.want(':')
+}
+
+// name is a key as text.
+func (s *scanner) name() ([]byte, error) {
+	quoted, err := s.key()
+	if err != nil {
+		return nil, err
+	}
+	name, err := unquote(quoted)
+	if err != nil {
+		return nil, s.fail("a key is malformed: %v", err)
+	}
+	return name, nil
 }
 
 // text reads a string, in quotes, as it stands there.
@@ -196,9 +205,9 @@ func (s *scanner) value() ([]byte, error) {
 	begin := s.at
 	switch {
 	case first == '{':
-		err = s.members(func([]byte) error { _, err := s.value(); return err })
+		err = s.nested('{', '}')
 	case first == '[':
-		err = s.elements(func() error { _, err := s.value(); return err })
+		err = s.nested('[', ']')
 	case first == '"':
 		_, err = s.text()
 	case first == '-' || first >= '0' && first <= '9':
@@ -209,42 +218,22 @@ func (s *scanner) value() ([]byte, error) {
 	return s.data[begin:s.at], err
 }
 
-// unquote is what a string in quotes stands for. Most need no change.
-func unquote(quoted []byte) ([]byte, error) {
-	inside := quoted[1 : len(quoted)-1]
-	if bytes.IndexByte(inside, '\\') < 0 {
-		return repair(inside), nil
+// nested steps over a list or an object.
+func (s *scanner) nested(begin, end byte) error {
+	if err := s.enter(begin); err != nil {
+		return err
 	}
-	var text string
-	err := json.Unmarshal(quoted, &text)
-	return []byte(text), err
-}
-
-// repair has U+FFFD stand for each byte that is no UTF-8, as encoding/json has it.
-func repair(text []byte) []byte {
-	if utf8.Valid(text) {
-		return text
+	for n := 0; ; n++ {
+		if more, err := s.more(end, n); !more {
+			return err
+		}
+		if begin == '{' {
+			if _, err := s.key(); err != nil {
+				return err
+			}
+		}
+		if _, err := s.value(); err != nil {
+			return err
+		}
 	}
-	fixed := make([]byte, 0, len(text)+16)
-	for len(text) > 0 {
-		r, n := utf8.DecodeRune(text)
-		fixed = utf8.AppendRune(fixed, r)
-		text = text[n:]
-	}
-	return fixed
-}
-
-// checkJSON is an event's data as it is sent: valid, in UTF-8, null if there is none.
-func checkJSON(data []byte) ([]byte, error) {
-	if len(data) == 0 {
-		return []byte("null"), nil
-	}
-	s := scanner{data: data}
-	if _, err := s.value(); err != nil {
-		return nil, err
-	}
-	if err := s.end(); err != nil {
-		return nil, err
-	}
-	return repair(data), nil
 }

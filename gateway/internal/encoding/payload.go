@@ -63,27 +63,39 @@ func (r *termReader) payload() ([]byte, error) {
 func readPayload(text []byte) (Payload, error) {
 	s := scanner{data: text}
 	p := Payload{Op: -1, D: json.RawMessage("null")}
+	err := s.fields(&p)
+	if err == nil && p.Op < 0 {
+		err = s.fail("op is missing")
+	}
+	if err == nil {
+		err = s.end()
+	}
+	if err != nil {
+		return Payload{}, err
+	}
+	return p, nil
+}
+
+func (s *scanner) fields(p *Payload) error {
+	if err := s.enter('{'); err != nil {
+		return err
+	}
 	var seen keys
-	err := s.members(func(quoted []byte) error {
-		key, err := unquote(quoted)
+	for n := 0; ; n++ {
+		if more, err := s.more('}', n); !more {
+			return err
+		}
+		key, err := s.name()
 		if err != nil {
-			return s.fail("a key is malformed: %v", err)
+			return err
 		}
 		if seen.add(key) {
 			return s.fail("the key %.64q is there twice", key)
 		}
-		return s.field(&p, string(key))
-	})
-	switch {
-	case err != nil:
-		return Payload{}, err
-	case p.Op < 0:
-		return Payload{}, s.fail("op is missing")
+		if err := s.field(p, string(key)); err != nil {
+			return err
+		}
 	}
-	if err := s.end(); err != nil {
-		return Payload{}, err
-	}
-	return p, nil
 }
 
 // field reads what stands under a key. Keys that the protocol does not know are nothing.

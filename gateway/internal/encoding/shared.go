@@ -83,12 +83,16 @@ func appendHead(dst []byte, f Format, op int, seq uint64, kind string) []byte {
 }
 
 func appendRestJSON(dst []byte, kind string, data []byte) []byte {
-	if kind == "" {
-		dst = append(dst, `"t":null,"d":`...)
-	} else {
-		dst = append(appendQuoted(append(dst, `"t":`...), kind), `,"d":`...)
+	dst = append(dst, `"t":`...)
+	switch {
+	case kind == "":
+		dst = append(dst, "null"...)
+	case isType(kind):
+		dst = append(append(append(dst, '"'), kind...), '"')
+	default:
+		dst = appendQuoted(dst, kind)
 	}
-	return append(append(dst, data...), '}')
+	return append(append(append(dst, `,"d":`...), data...), '}')
 }
 
 func appendRestETF(dst []byte, kind string, data []byte) ([]byte, error) {
@@ -108,7 +112,7 @@ func appendRestETF(dst []byte, kind string, data []byte) ([]byte, error) {
 	return dst, err
 }
 
-// isType reports whether the type of an event is an atom: upper-case letters, digits and
+// isType reports whether the type of an event is one as the protocol's: upper-case letters, digits and
 // underscores.
 func isType(kind string) bool {
 	for i := range len(kind) {

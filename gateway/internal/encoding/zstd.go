@@ -2,8 +2,6 @@ package encoding
 
 import (
 	"bytes"
-	"encoding/binary"
-	"math/bits"
 	"sync"
 
 	"github.com/klauspost/compress/huff0"
@@ -15,9 +13,9 @@ import (
 // A decoder keeps three things from block to block: what was decoded, the tables of the
 // entropy codes, and the three newest offsets. Blocks that are to stand at any place of any
 // frame may use none of them. Encoders of the usual libraries use the offsets, which cannot
-// be turned off, so the matches are found here, by a simple search, and written with the
-// tables that the format fixes and with offsets in full. Huffman's code for the literals
-// is the library's, its table in each block.
+// be turned off. So the matches are found here, by a simple search, and written with the
+// tables that the format fixes; an offset is written in full, or as that of the match before
+// it in its block. Huffman's code for the literals is the library's, its table in each block.
 
 const (
 	zstdWindow = 1 << 17 // how far back a match may be
@@ -66,11 +64,6 @@ func appendBlockHeader(dst []byte, kind, size int) []byte {
 // appendRawBlock appends a block that is not compressed.
 func appendRawBlock(dst, data []byte) []byte {
 	return append(appendBlockHeader(dst, blockRaw, len(data)), data...)
-}
-
-// sequence is some literals, and then a match.
-type sequence struct {
-	literals, match, offset int
 }
 
 // zstdEncoder is the memory of one run, used again.
@@ -163,75 +156,4 @@ func appendLittle(dst []byte, n uint64, size int) []byte {
 		n >>= 8
 	}
 	return dst
-}
-
-// matcher finds where a text repeats itself: a table with the newest place of each hash of
-// five bytes, and the first match that is found is taken.
-type matcher struct {
-	src  []byte
-	base uint32 // places in the table are above it, or of texts before
-	seen [1 << matchBits]uint32
-}
-
-const (
-	matchBits = 14
-	minMatch  = 5
-)
-
-func (m *matcher) begin(src []byte) { m.src = src }
-
-// end forgets the text. Its places stay in the table, below the next one's.
-func (m *matcher) end() {
-	m.base += uint32(len(m.src))
-	if m.src = nil; m.base > 1<<31 {
-		clear(m.seen[:])
-		m.base = 0
-	}
-}
-
-// place is the newest place before here with the same five bytes, maybe; -1: there is none.
-func (m *matcher) place(here int) int {
-	five := binary.LittleEndian.Uint64(m.src[here:]) << 24
-	entry := &m.seen[five*0x9e3779b97f4a7c15>>(64-matchBits)]
-	before := int(*entry) - int(m.base) - 1
-	*entry = m.base + uint32(here) + 1
-	return before
-}
-
-// find appends the matches of a part of the text, and the bytes that are in none.
-func (m *matcher) find(into []sequence, literals []byte, from, to int) ([]sequence, []byte) {
-	done := from
-	for here := from; here+8 <= to; {
-		before := m.place(here)
-		if before < 0 || here-before > zstdWindow || m.alike(before, here, to) < minMatch {
-			here += 1 + (here-done)>>6
-			continue
-		}
-		for here > done && before > 0 && m.src[here-1] == m.src[before-1] {
-			here, before = here-1, before-1
-		}
-		n := m.alike(before, here, to)
-		into = append(into, sequence{here - done, n, here - before})
-		literals = append(literals, m.src[done:here]...)
-		here += n
-		done = here
-		if here+6 <= to {
-			m.place(here - 2)
-		}
-	}
-	return into, append(literals, m.src[done:to]...)
-}
-
-// alike is how many bytes are the same at two places.
-func (m *matcher) alike(before, here, to int) int {
-	n := 0
-	for ; here+n+8 <= to; n += 8 {
-		if x := binary.LittleEndian.Uint64(m.src[before+n:]) ^ binary.LittleEndian.Uint64(m.src[here+n:]); x != 0 {
-			return n + bits.TrailingZeros64(x)/8
-		}
-	}
-	for here+n < to && m.src[before+n] == m.src[here+n] {
-		n++
-	}
-	return n
 }

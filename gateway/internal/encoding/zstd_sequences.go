@@ -1,6 +1,9 @@
 package encoding
 
-import "math/bits"
+import (
+	"math/bits"
+	"slices"
+)
 
 // The sequences section of a block: how many literals come, how long the match is, how far
 // back it is. Each number is a code, written by a finite state entropy coder with the
@@ -170,17 +173,17 @@ func appendSequences(dst []byte, all []sequence) []byte {
 		return append(dst, 0)
 	case n < 128:
 		dst = append(dst, byte(n))
-	case n < 0x7f00:
+	default: // up to 0x7eff: a block has place for 26,214, a literal and four bytes each
 		dst = append(dst, byte(n>>8)+128, byte(n))
-	default:
-		dst = append(dst, 255, byte(n-0x7f00), byte((n-0x7f00)>>8))
 	}
 	w := bitWriter{dst: append(dst, 0)} // 0: the tables are the fixed ones
 	var literals, match, offset int     // states
-	for i := len(all) - 1; i >= 0; i-- {
-		s := all[i]
+	for i, s := range slices.Backward(all) {
 		lit, long := literalCoder.code(s.literals), matchCoder.code(s.match)
-		back := s.offset + 3 // 1 to 3 would be the newest offsets
+		back := s.offset + 3
+		if i > 0 && s.literals > 0 && s.offset == all[i-1].offset {
+			back = 1 // as the one before, which is in this block
+		}
 		far := bits.Len(uint(back)) - 1
 		if i == len(all)-1 {
 			literals, match, offset = literalCoder.first(lit), matchCoder.first(long), offsetCoder.first(far)

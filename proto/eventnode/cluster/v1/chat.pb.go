@@ -696,9 +696,11 @@ func (x *ChatDispatch) GetNumber() uint64 {
 	return 0
 }
 
-// ChatBarrier has nothing to say.
+// ChatBarrier has nothing to say as a request.
 type ChatBarrier struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// In an answer: the nodes that do not know yet what this one's sessions want.
+	Missing       []string `protobuf:"bytes,1,rep,name=missing,proto3" json:"missing,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -731,6 +733,13 @@ func (x *ChatBarrier) ProtoReflect() protoreflect.Message {
 // Deprecated: Use ChatBarrier.ProtoReflect.Descriptor instead.
 func (*ChatBarrier) Descriptor() ([]byte, []int) {
 	return file_eventnode_cluster_v1_chat_proto_rawDescGZIP(), []int{4}
+}
+
+func (x *ChatBarrier) GetMissing() []string {
+	if x != nil {
+		return x.Missing
+	}
+	return nil
 }
 
 // ChatLend asks for the record of a session that stays where it is for now.
@@ -1427,8 +1436,9 @@ const file_eventnode_cluster_v1_chat_proto_rawDesc = "" +
 	"\fChatDispatch\x12B\n" +
 	"\arequest\x18\x01 \x01(\v2(.eventnode.v1.ChatServiceDispatchRequestR\arequest\x12\x16\n" +
 	"\x06origin\x18\x02 \x01(\x04R\x06origin\x12\x16\n" +
-	"\x06number\x18\x03 \x01(\x04R\x06number\"\r\n" +
-	"\vChatBarrier\"V\n" +
+	"\x06number\x18\x03 \x01(\x04R\x06number\"'\n" +
+	"\vChatBarrier\x12\x18\n" +
+	"\amissing\x18\x01 \x03(\tR\amissing\"V\n" +
 	"\bChatLend\x12\x17\n" +
 	"\auser_id\x18\x01 \x01(\x04R\x06userId\x12\x1d\n" +
 	"\n" +
