@@ -84,7 +84,8 @@ func testDiscordJS(t *testing.T, w *world) {
 		t.Errorf("its sessions are on %v", nodes)
 	}
 
-	stop := w.talk(false, n2, n3)
+	// One that reaches n1 in its last moment may be reported to be unsure. It comes.
+	stop := w.talk(true, n2, n3)
 	p.has(p.next(before + 50))
 	w.wire.LeadTo(n2.Gateway)
 	n1.end(syscall.SIGTERM)

@@ -92,7 +92,7 @@ func (p *process) change(t *testing.T) {
 	})
 }
 
-// say dispatches a message to a guild, from a node. Unsure: nodes may be missing.
+// say dispatches a message to a guild, from a node. Unsure: nodes may not have answered.
 func (w *world) say(from *process, guild uint64, unsure bool) string {
 	w.mu.Lock()
 	defer w.mu.Unlock()
