@@ -16,12 +16,12 @@ import (
 	"github.com/eventnode/eventnode/sessions"
 )
 
-// answer does this node's part of a request, its own or another node's.
-func (h *Hub) answer(ctx context.Context, req *clusterv1.ChatRequest) (*clusterv1.ChatResponse, error) {
+// answer does this node's part of a request, its own or another node's: from is who asks.
+func (h *Hub) answer(ctx context.Context, from eventnode.NodeID, req *clusterv1.ChatRequest) (*clusterv1.ChatResponse, error) {
 	switch what := req.GetWhat().(type) {
 	case *clusterv1.ChatRequest_Dispatch:
-		d, err := h.dispatch(what.Dispatch)
-		return &clusterv1.ChatResponse{What: &clusterv1.ChatResponse_Dispatch{Dispatch: d}, Error: toError(err)}, nil
+		d, err := h.dispatch(ctx, what.Dispatch)
+		return &clusterv1.ChatResponse{What: &clusterv1.ChatResponse_Dispatch{Dispatch: d}}, err
 	case *clusterv1.ChatRequest_Subscribe:
 		s, err := h.subscribe(ctx, what.Subscribe)
 		return &clusterv1.ChatResponse{What: &clusterv1.ChatResponse_Subscribe{Subscribe: s}, Error: toError(err)}, nil
@@ -30,7 +30,7 @@ func (h *Hub) answer(ctx context.Context, req *clusterv1.ChatRequest) (*clusterv
 	case *clusterv1.ChatRequest_Remove:
 		return &clusterv1.ChatResponse{What: &clusterv1.ChatResponse_Remove{Remove: h.remove(ctx, what.Remove)}}, nil
 	case *clusterv1.ChatRequest_Barrier:
-		return h.barrier(ctx)
+		return h.barrier(ctx), nil
 	case *clusterv1.ChatRequest_List:
 		return &clusterv1.ChatResponse{What: &clusterv1.ChatResponse_List{List: h.list(what.List)}}, nil
 	case *clusterv1.ChatRequest_Close:
@@ -42,7 +42,7 @@ func (h *Hub) answer(ctx context.Context, req *clusterv1.ChatRequest) (*clusterv
 	case *clusterv1.ChatRequest_Lend:
 		return h.lend(ctx, what.Lend), nil
 	case *clusterv1.ChatRequest_Take:
-		return h.give(what.Take), nil
+		return h.give(from, what.Take), nil
 	default:
 		return nil, fmt.Errorf("this node does not know what it is asked; is it older than the other one?: %w", eventnode.ErrUnavailable)
 	}
@@ -50,21 +50,26 @@ func (h *Hub) answer(ctx context.Context, req *clusterv1.ChatRequest) (*clusterv
 
 // barrier waits until the other nodes know what this one wants: the caller has seen to it
 // that its directory is far enough.
-func (h *Hub) barrier(ctx context.Context) (*clusterv1.ChatResponse, error) {
-	if missing := h.settle(ctx); len(missing) > 0 {
-		return nil, fmt.Errorf("%v do not know yet: %w", missing, eventnode.ErrUnavailable)
-	}
-	return &clusterv1.ChatResponse{What: &clusterv1.ChatResponse_Barrier{Barrier: &clusterv1.ChatBarrier{}}}, nil
+func (h *Hub) barrier(ctx context.Context) *clusterv1.ChatResponse {
+	return &clusterv1.ChatResponse{What: &clusterv1.ChatResponse_Barrier{Barrier: &clusterv1.ChatBarrier{Missing: names(h.settle(ctx))}}}
 }
 
 // Barrier waits until every live node has applied what this node's directory has, and all
-// know what the others want, and names those that did not say so in time.
+// know what the others want, and names those of which that was not heard in time.
 func (h *Hub) Barrier(ctx context.Context) (missing []eventnode.NodeID) {
 	nodes := map[eventnode.NodeID]bool{}
 	for _, node := range h.cfg.Cluster.Peers() {
 		nodes[node] = true
 	}
-	return h.everywhere(ctx, nodes, &clusterv1.ChatRequest{What: &clusterv1.ChatRequest_Barrier{Barrier: &clusterv1.ChatBarrier{}}}, func(*clusterv1.ChatResponse) {})
+	var late []eventnode.NodeID
+	missing = h.everywhere(ctx, nodes, &clusterv1.ChatRequest{What: &clusterv1.ChatRequest_Barrier{Barrier: &clusterv1.ChatBarrier{}}}, func(r *clusterv1.ChatResponse) {
+		for _, node := range r.GetBarrier().GetMissing() {
+			late = append(late, eventnode.NodeID(node))
+		}
+	})
+	missing = append(missing, late...)
+	slices.Sort(missing)
+	return slices.Compact(missing)
 }
 
 // ListSessions lists sessions of all nodes, a response for each.

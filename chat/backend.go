@@ -2,6 +2,7 @@ package chat
 
 import (
 	"iter"
+	"slices"
 
 	"github.com/eventnode/eventnode"
 	"github.com/eventnode/eventnode/sessions"
@@ -91,11 +92,12 @@ type Delivery struct {
 	facts facts
 
 	only, except *filter
-	many         bool                       // several topics: a session may match again
+	many         bool                       // several topics, or not one of the six kinds: a session may match again
 	done         map[*sessions.Session]bool // who has it, if many
 	views        map[sessions.Snowflake]*sessions.Event
 	stripped     *sessions.Event
 	reached      []sessions.ID
+	after        map[*sessions.Session]bool // not nil: it looks for those who have moved
 }
 
 // Type is the event's type.
@@ -107,7 +109,7 @@ func (d *Delivery) Directory() Directory { return d.hub.cfg.Directory }
 // Subscribers are the sessions that subscribe to the topic and want events of this type.
 func (d *Delivery) Subscribers() iter.Seq[*sessions.Session] {
 	return func(yield func(*sessions.Session) bool) {
-		in := d.hub.table.topics[d.topic]
+		in := d.table().topics[d.topic]
 		if in == nil {
 			return
 		}
@@ -119,14 +121,30 @@ func (d *Delivery) Subscribers() iter.Seq[*sessions.Session] {
 	}
 }
 
-// OfUser are all sessions of a user on this node.
+// table is who subscribes to what, or did before they moved.
+func (d *Delivery) table() *table {
+	if d.after != nil {
+		return d.hub.departed.table
+	}
+	return d.hub.table
+}
+
+// OfUser are all sessions of a user on this node. Do not change the slice.
 func (d *Delivery) OfUser(user sessions.Snowflake) []*sessions.Session {
+	if d.after != nil {
+		return d.hub.departed.byUser[user]
+	}
 	return d.hub.manager.OfUser(user)
 }
 
-// OfGuild are those whose shard has a guild.
+// OfGuild are those whose shard has a guild. Do not change the slice.
 func (d *Delivery) OfGuild(user, guild sessions.Snowflake) []*sessions.Session {
-	return d.hub.manager.OfGuild(user, guild)
+	of := d.OfUser(user)
+	other := func(s *sessions.Session) bool { return !s.Shard.Owns(guild) }
+	if slices.ContainsFunc(of, other) {
+		return slices.DeleteFunc(slices.Clone(of), other)
+	}
+	return of
 }
 
 // Send sends the event to a session: once, if the caller's filters let it, and if the
@@ -150,6 +168,10 @@ func (d *Delivery) SendAs(s *sessions.Session, view func(data []byte) []byte) bo
 
 func (d *Delivery) send(s *sessions.Session, e *sessions.Event) bool {
 	if d.done[s] || !d.wanted(s) {
+		return false
+	}
+	if d.after != nil {
+		d.after[s] = true
 		return false
 	}
 	if d.hides(s) {

@@ -322,7 +322,7 @@ func (n *testNode) Call(ctx context.Context, node eventnode.NodeID, req *cluster
 	case ctx.Err() != nil:
 		return nil, ctx.Err()
 	case err != nil:
-		return nil, fmt.Errorf("%s: %w", err, eventnode.ErrUnavailable)
+		return nil, fmt.Errorf("%s: %w", err.Error(), eventnode.ErrUnavailable)
 	}
 	return clone(n.w.t, resp), nil
 }
@@ -411,7 +411,7 @@ func (w *world) change(changes ...*eventnodev1.DirectoryChange) {
 // settle has everybody say what there is to say, and know what others said.
 func (w *world) settle() {
 	for _, n := range w.nodes {
-		n.hub.say(context.Background())
+		_ = n.hub.say(context.Background())
 	}
 	for _, n := range w.nodes {
 		n.spread()

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"time"
 
 	"google.golang.org/protobuf/types/known/timestamppb"
 
@@ -23,8 +24,9 @@ import (
 //	adopts it, subscribes, waits until
 //	every node knows: from here on both
 //	nodes are sent its events
-//	Take            ─────────────────────► gives it away with what the client has not seen
-//	puts that before what came here since,
+//	Lend            ─────────────────────► says what it subscribes to by now
+//	Take            ─────────────────────► gives it away with what the client has not seen,
+//	puts that before what came here since, and sends on what still comes for it
 //	each event once, and attaches the socket
 //
 // So nothing is missing, whatever is dispatched meanwhile. If the other node does not
@@ -45,50 +47,86 @@ func (h *Hub) Resume(ctx context.Context, user sessions.Snowflake, sid sessions.
 	return s.Attach(seen)
 }
 
-// fetch moves a session here.
+// fetch moves a session here. While it moves it is known at two nodes, and at one that asked
+// for it in vain for a moment: who knows more than that it is not there is believed.
 func (h *Hub) fetch(ctx context.Context, user sessions.Snowflake, sid sessions.ID, seen uint64) (*sessions.Session, error) {
 	h.mu.RLock()
 	nodes := h.roster.find(user, sid)
 	h.mu.RUnlock()
-	err := error(sessions.ErrNotFound)
+	why := error(sessions.ErrNotFound)
 	for _, node := range nodes {
-		var s *sessions.Session
 		if node == h.cfg.Node.ID {
 			continue // it has just ended
 		}
-		take := &clusterv1.ChatTake{UserId: uint64(user), SessionId: string(sid), Seen: seen}
-		if s, err = h.fetchFrom(ctx, node, take); err == nil {
+		s, err := h.fetchFrom(ctx, node, user, sid, seen)
+		switch {
+		case err == nil:
 			h.metrics.moves.WithLabelValues("ok").Inc()
 			return s, nil
+		case errors.Is(why, sessions.ErrNotFound):
+			why = err
 		}
 	}
 	if len(nodes) > 0 {
-		h.metrics.moves.WithLabelValues("failed").Inc()
+		h.metrics.moves.WithLabelValues(moveResult(why)).Inc()
 	}
-	return nil, err
+	return nil, why
 }
 
-// fetchFrom moves a session here from a node, with what is to be taken of its log.
-func (h *Hub) fetchFrom(ctx context.Context, node eventnode.NodeID, take *clusterv1.ChatTake) (*sessions.Session, error) {
-	user, sid, seen := id(take.GetUserId()), sessions.ID(take.GetSessionId()), take.GetSeen()
-	lend := &clusterv1.ChatLend{UserId: take.GetUserId(), SessionId: take.GetSessionId(), Seen: seen}
-	lent, err := h.call(ctx, node, &clusterv1.ChatRequest{What: &clusterv1.ChatRequest_Lend{Lend: lend}}, seen)
+// moveResult is a word for why a session did not move.
+func moveResult(err error) string {
+	_, gap := errors.AsType[*sessions.GapError](err)
+	if gap || errors.Is(err, sessions.ErrNotFound) || errors.Is(err, sessions.ErrAttached) || errors.Is(err, sessions.ErrAhead) {
+		return "refused"
+	}
+	return "failed"
+}
+
+// fetchFrom moves a session here from a node.
+func (h *Hub) fetchFrom(ctx context.Context, node eventnode.NodeID, user sessions.Snowflake, sid sessions.ID, seen uint64) (*sessions.Session, error) {
+	record, err := h.borrow(ctx, node, user, sid, seen)
 	if err != nil {
 		return nil, err
 	}
-	record := lent.GetLend()
 	s, err := h.adopt(ctx, user, sid, record)
 	if err != nil {
 		return nil, err
 	}
-	taken, err := h.call(ctx, node, &clusterv1.ChatRequest{What: &clusterv1.ChatRequest_Take{Take: take}}, seen)
+	log, err := h.take(ctx, node, s, seen)
 	if err != nil {
 		h.manager.End(sid)
 		return nil, err
 	}
-	s.Complete(taken.GetTake().GetFirst(), eventsFromProto(taken.GetTake().GetEvents()))
+	s.Complete(log.GetFirst(), eventsFromProto(log.GetEvents()))
 	h.watchAgain(s, record.GetWatches())
 	return s, nil
+}
+
+// borrow asks a node what a session is.
+func (h *Hub) borrow(ctx context.Context, node eventnode.NodeID, user sessions.Snowflake, sid sessions.ID, seen uint64) (*clusterv1.ChatRecord, error) {
+	lend := &clusterv1.ChatLend{UserId: uint64(user), SessionId: string(sid), Seen: seen}
+	lent, err := h.call(ctx, node, &clusterv1.ChatRequest{What: &clusterv1.ChatRequest_Lend{Lend: lend}}, seen)
+	if err == nil && lent.GetLend() == nil {
+		err = sessions.ErrNotFound // that node has no chat service any more
+	}
+	return lent.GetLend(), err
+}
+
+// take has a node give a session that was adopted here. Before that it is asked once more
+// what the session subscribes to: that may have become more, by what this node knew before
+// it had the session. Who asked may go away, but the session is not to be lost between the
+// nodes: so this is not cut short.
+func (h *Hub) take(ctx context.Context, node eventnode.NodeID, s *sessions.Session, seen uint64) (*clusterv1.ChatLog, error) {
+	now, err := h.borrow(ctx, node, s.User, s.ID(), seen)
+	if err != nil {
+		return nil, err
+	}
+	if h.rejoinAll(s, now.GetSubscriptions()) {
+		h.settle(ctx)
+	}
+	take := &clusterv1.ChatTake{UserId: uint64(s.User), SessionId: string(s.ID()), Seen: seen}
+	taken, err := h.call(context.WithoutCancel(ctx), node, &clusterv1.ChatRequest{What: &clusterv1.ChatRequest_Take{Take: take}}, seen)
+	return taken.GetTake(), err
 }
 
 // call asks another node for a session.
@@ -113,16 +151,15 @@ func (h *Hub) adopt(ctx context.Context, user sessions.Snowflake, sid sessions.I
 	h.mu.Lock()
 	s, err := h.manager.Adopt(sid, who, r.GetSince().AsTime())
 	if err == nil {
+		h.departed.forgetID(user, sid)
 		s.SetPresence(presenceFromProto(r.GetPresence()))
-		for _, sub := range r.GetSubscriptions() {
-			h.rejoin(s, sub)
-		}
+		h.rejoin(s, r.GetSubscriptions())
 	}
 	h.mu.Unlock()
 	if err != nil {
 		return nil, err
 	}
-	if err := h.cfg.Cluster.Register(ctx, sid, sessionMeta(s)); err != nil {
+	if err := h.register(ctx, s); err != nil {
 		h.manager.End(sid)
 		return nil, err
 	}
@@ -130,17 +167,40 @@ func (h *Hub) adopt(ctx context.Context, user sessions.Snowflake, sid sessions.I
 	return s, nil
 }
 
-// rejoin subscribes a session to what it subscribed to, unless its user may not any more.
-func (h *Hub) rejoin(s *sessions.Session, sub *eventnodev1.ChatSubscription) {
-	if b, key, err := h.subscribable(sub.GetTopic()); err == nil && b.Admit(h.cfg.Directory, s, key) == nil {
-		h.table.add(s, sub.GetTopic(), flagsOf(sub))
+// rejoinAll is rejoin with what was heard later.
+func (h *Hub) rejoinAll(s *sessions.Session, subs []*eventnodev1.ChatSubscription) (more bool) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.here(s) && h.rejoin(s, subs)
+}
+
+// rejoin subscribes a session to what it subscribed to elsewhere, unless it does already or
+// its user may not any more; it reports whether there was something. The caller holds mu.
+func (h *Hub) rejoin(s *sessions.Session, subs []*eventnodev1.ChatSubscription) (more bool) {
+	has := make(map[string]bool, len(h.table.of[s]))
+	for _, in := range h.table.of[s] {
+		has[in.topic] = true
 	}
+	for _, sub := range subs {
+		if has[sub.GetTopic()] {
+			continue
+		}
+		if b, key, err := h.subscribable(sub.GetTopic()); err == nil && b.Admit(h.cfg.Directory, s, key) == nil {
+			h.table.add(s, sub.GetTopic(), flagsOf(sub))
+			more = true
+		}
+	}
+	return more
 }
 
 // watchAgain sends the member lists anew that a session looks at: what it was told
 // elsewhere ends where it left, and goes on from here.
 func (h *Hub) watchAgain(s *sessions.Session, watches []*clusterv1.ChatWatch) {
 	h.mu.Lock()
+	defer h.mu.Unlock()
+	if !h.here(s) {
+		return
+	}
 	for _, w := range watches {
 		var ranges []memberlist.Range
 		for pair := range slices.Chunk(w.GetRanges(), 2) {
@@ -150,7 +210,6 @@ func (h *Hub) watchAgain(s *sessions.Session, watches []*clusterv1.ChatWatch) {
 			h.log.Debug("a session that has moved looks at a member list no more", "session", s.ID(), "error", err)
 		}
 	}
-	h.mu.Unlock()
 	h.kickOff()
 }
 
@@ -185,16 +244,20 @@ func (h *Hub) record(s *sessions.Session) *clusterv1.ChatRecord {
 	return r
 }
 
-// give ends a session here and hands over what its client has not seen.
-func (h *Hub) give(req *clusterv1.ChatTake) *clusterv1.ChatResponse {
-	give := func(user sessions.Snowflake, sid sessions.ID) (uint64, []*sessions.Event, error) {
-		return h.manager.Give(user, sid, req.GetSeen())
-	}
-	if req.GetKept() {
-		give = h.manager.GiveAll
-	}
-	first, events, err := give(id(req.GetUserId()), sessions.ID(req.GetSessionId()))
+// give ends a session here and hands over what its client has not seen. A node that goes
+// down gives what it has: the client may have more than the oldest that is kept.
+func (h *Hub) give(to eventnode.NodeID, req *clusterv1.ChatTake) *clusterv1.ChatResponse {
+	user, sid := id(req.GetUserId()), sessions.ID(req.GetSessionId())
+	s, err := h.depart(user, sid, to)
 	if err != nil {
+		return refuse(err)
+	}
+	first, events, err := h.manager.Give(user, sid, req.GetSeen())
+	if _, gap := errors.AsType[*sessions.GapError](err); gap && h.leaving.Load() {
+		first, events, err = h.manager.GiveAll(user, sid)
+	}
+	if err != nil {
+		h.stay(s)
 		return refuse(err)
 	}
 	log := &clusterv1.ChatLog{First: first}
@@ -204,6 +267,25 @@ func (h *Hub) give(req *clusterv1.ChatTake) *clusterv1.ChatResponse {
 		})
 	}
 	return &clusterv1.ChatResponse{What: &clusterv1.ChatResponse_Take{Take: log}}
+}
+
+// depart remembers a session before it leaves, so that no event finds it neither here nor
+// gone.
+func (h *Hub) depart(user sessions.Snowflake, sid sessions.ID, to eventnode.NodeID) (*sessions.Session, error) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	s, err := h.manager.SessionOf(user, sid)
+	if err == nil && !h.departed.add(s, to, h.table.of[s], time.Now()) {
+		return nil, sessions.ErrAttached // somebody else has it
+	}
+	return s, err
+}
+
+// stay is for a session that does not leave.
+func (h *Hub) stay(s *sessions.Session) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.departed.forget(s)
 }
 
 func eventsFromProto(logged []*clusterv1.ChatLogged) (events []*sessions.Event) {

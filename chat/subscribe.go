@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strings"
 
 	"github.com/eventnode/eventnode"
 	clusterv1 "github.com/eventnode/eventnode/proto/eventnode/cluster/v1"
@@ -36,7 +35,7 @@ func (h *Hub) Subscribe(ctx context.Context, req *eventnodev1.ChatServiceSubscri
 			answer.Sessions += r.GetSubscribe().GetSessions()
 			answer.Missing = append(answer.Missing, r.GetSubscribe().GetMissing()...)
 		})
-	answer.Missing = append(answer.Missing, names(missing)...)
+	answer.Missing = allNames(answer.Missing, missing)
 	return answer, err
 }
 
@@ -70,6 +69,9 @@ func (h *Hub) Remove(ctx context.Context, req *eventnodev1.ChatServiceRemoveRequ
 	if err := h.checkTopics(req.GetTopics()); err != nil {
 		return nil, err
 	}
+	if err := h.ready(ctx); err != nil {
+		return nil, err
+	}
 	answer := &eventnodev1.ChatServiceRemoveResponse{}
 	missing := h.everywhere(ctx, h.nodesOf(req.GetTopics()), &clusterv1.ChatRequest{What: &clusterv1.ChatRequest_Remove{Remove: req}},
 		func(r *clusterv1.ChatResponse) { answer.Ended += r.GetRemove().GetEnded() })
@@ -95,6 +97,9 @@ func (h *Hub) checkSubscribers(who []*eventnodev1.ChatSubscriber, topics []strin
 // ofSubscribers does something where there are sessions of subscribers. A refusal of one
 // node is the answer.
 func (h *Hub) ofSubscribers(ctx context.Context, who []*eventnodev1.ChatSubscriber, req *clusterv1.ChatRequest, take func(*clusterv1.ChatResponse)) ([]eventnode.NodeID, error) {
+	if err := h.ready(ctx); err != nil {
+		return nil, err
+	}
 	users := make([]sessions.Snowflake, 0, len(who))
 	for _, w := range who {
 		users = append(users, sessions.Snowflake(w.GetUserId()))
@@ -165,7 +170,7 @@ func (h *Hub) subscribeAll(chosen map[*sessions.Session]bool, subs []*eventnodev
 				return err
 			}
 			all = append(all, one{s, sub.GetTopic(), flagsOf(sub)})
-			if !standing[b.Kind()] {
+			if h.others[b.Kind()] {
 				own[sub.GetTopic()] = true
 			}
 		}
@@ -179,16 +184,12 @@ func (h *Hub) subscribeAll(chosen map[*sessions.Session]bool, subs []*eventnodev
 	return nil
 }
 
-// standing are the kinds that the directory bounds: a session has as many topics of them as
-// its user has guilds, channels and friends.
-var standing = map[string]bool{KindGuild: true, KindChannel: true, KindFriend: true, KindLazyGuild: true}
-
-// own are the topics that a session subscribes to, but for those that the directory bounds.
-// The caller holds mu.
+// own are the topics of Config.Kinds that a session subscribes to. Of the others it has as
+// many as its user has guilds, channels and friends. The caller holds mu.
 func (h *Hub) own(s *sessions.Session) map[string]bool {
 	own := map[string]bool{}
 	for _, in := range h.table.of[s] {
-		if kind, _, _ := strings.Cut(in.topic, ":"); !standing[kind] {
+		if h.others[kindOf(in.topic)] {
 			own[in.topic] = true
 		}
 	}
@@ -209,12 +210,25 @@ func (h *Hub) join(s *sessions.Session, topic string, f Flags) {
 // part unsubscribes a session from a topic and what came with it. The caller holds mu.
 func (h *Hub) part(s *sessions.Session, topic string) {
 	h.table.remove(s, topic)
+	if guild, ok := h.lazyGuild(topic); ok {
+		h.lists.part(s, guild)
+	}
 	if b, key, err := h.subscribable(topic); err == nil {
 		with, _ := b.With(h.cfg.Directory, s, key, 0)
 		for _, t := range with {
 			h.table.remove(s, t)
 		}
 	}
+}
+
+// lazyGuild is the guild whose member lists a topic is.
+func (h *Hub) lazyGuild(topic string) (sessions.Snowflake, bool) {
+	b, key, err := h.backend(topic)
+	lazy, ok := b.(lazyKind)
+	if err != nil || !ok {
+		return 0, false
+	}
+	return lazy.Key(key), true
 }
 
 // unsubscribe does this node's part of Unsubscribe.
@@ -227,7 +241,7 @@ func (h *Hub) unsubscribe(ctx context.Context, req *eventnodev1.ChatServiceUnsub
 		}
 	}
 	h.mu.Unlock()
-	h.say(ctx)
+	_ = h.say(ctx) // Run says it later
 	return &eventnodev1.ChatServiceUnsubscribeResponse{Sessions: uint64(len(chosen))}
 }
 
@@ -237,9 +251,12 @@ func (h *Hub) remove(ctx context.Context, req *eventnodev1.ChatServiceRemoveRequ
 	h.mu.Lock()
 	for _, topic := range req.GetTopics() {
 		ended += h.table.clear(topic, req.GetKeep())
+		if guild, ok := h.lazyGuild(topic); ok {
+			h.lists.remove(guild)
+		}
 	}
 	h.mu.Unlock()
-	h.say(ctx)
+	_ = h.say(ctx) // Run says it later
 	return &eventnodev1.ChatServiceRemoveResponse{Ended: uint64(ended)}
 }
 

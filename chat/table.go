@@ -176,3 +176,10 @@ func (t *table) wants() (more, less []string) {
 	clear(t.moved)
 	return more, less
 }
+
+// change has topics taken again by wants, for they could not be said.
+func (t *table) change(topics []string) {
+	for _, topic := range topics {
+		t.moved[topic] = true
+	}
+}

@@ -64,6 +64,12 @@ func parseID(s string) (sessions.Snowflake, error) {
 	return id, err
 }
 
+// kindOf is the kind of a topic.
+func kindOf(topic string) string {
+	kind, _, _ := strings.Cut(topic, ":")
+	return kind
+}
+
 // maxTopic bounds a topic, in bytes.
 const maxTopic = 255
 

@@ -62,8 +62,10 @@ func (w *writers) take(into []*outgoing) (n int) {
 	defer w.mu.Unlock()
 	n = copy(into, w.waiting[w.next:])
 	clear(w.waiting[w.next : w.next+n])
-	if w.next += n; w.next == len(w.waiting) {
-		w.waiting, w.next = w.waiting[:0], 0
+	if w.next += n; 2*w.next >= len(w.waiting) { // what is left is moved, each once on average
+		left := copy(w.waiting, w.waiting[w.next:])
+		clear(w.waiting[left:])
+		w.waiting, w.next = w.waiting[:left], 0
 	}
 	if n == 0 {
 		w.working--

@@ -42,9 +42,6 @@ type Chat struct {
 
 func (c Chat) on() bool { return c.Enabled || c.GatewayAddress != "" }
 
-// errNoChat is what a node without a chat service answers.
-var errNoChat = fmt.Errorf("this node has no chat service; start it with one, or ask another node: %w", eventnode.ErrUnavailable)
-
 // chatService is a node's part of a chat service.
 type chatService struct {
 	p        *parts
@@ -53,6 +50,7 @@ type chatService struct {
 	log      *directory.Log
 	service  *chat.Service
 	gateway  *gateway.Gateway // nil: off
+	open     chan struct{}    // closed when the directory is known, and what other nodes want
 	listener net.Listener     // of the gateway
 }
 
@@ -62,7 +60,7 @@ func (p *parts) openChat() (*chatService, error) {
 	if !cfg.on() {
 		return nil, nil
 	}
-	c := &chatService{p: p, cluster: newChatCluster(p)}
+	c := &chatService{p: p, cluster: newChatCluster(p), open: make(chan struct{})}
 	state, err := directory.New(directory.Limits{})
 	if err != nil {
 		return nil, err
@@ -77,7 +75,7 @@ func (p *parts) openChat() (*chatService, error) {
 		return nil, err
 	}
 	c.hub, err = chat.New(chat.Config{
-		Node: p.self, Cluster: c.cluster, Directory: state, Progress: c.log, Kinds: cfg.Kinds, Sessions: cfg.Sessions,
+		Node: p.self, Cluster: c.cluster, Directory: state, Progress: c.log, Ready: c.open, Kinds: cfg.Kinds, Sessions: cfg.Sessions,
 		Release: c.release, MaxEventBytes: p.cfg.Limits.MaxEventBytes, Logger: p.cfg.Logger, Registerer: p.cfg.Registry,
 	})
 	if err != nil {
@@ -124,11 +122,20 @@ func (c *chatService) run(ctx context.Context) error {
 	g.Go(func() error { return c.hub.Run(ctx) })
 	g.Go(func() error { return c.follow(ctx) })
 	g.Go(func() error { return c.cluster.follow(ctx, c.hub) })
+	g.Go(func() error {
+		select {
+		case <-c.log.Ready():
+			c.cluster.settle(ctx)
+			close(c.open)
+		case <-ctx.Done():
+		}
+		return nil
+	})
 	if c.gateway != nil {
 		g.Go(func() error { return c.serve(ctx) })
 		g.Go(func() error {
 			select {
-			case <-c.log.Ready():
+			case <-c.open:
 				c.p.cfg.Logger.Info("the gateway takes clients", "address", c.listener.Addr().String())
 				return c.gateway.Run(ctx)
 			case <-ctx.Done():
@@ -150,13 +157,13 @@ func (c *chatService) follow(ctx context.Context) error {
 	return err
 }
 
-// ready reports whether the directory is known, or there is none.
+// ready reports whether the chat service serves, or there is none.
 func (c *chatService) ready() bool {
 	if c == nil {
 		return true
 	}
 	select {
-	case <-c.log.Ready():
+	case <-c.open:
 		return true
 	default:
 		return false
@@ -204,10 +211,11 @@ func (c *chatService) drain() {
 // defaultHandOver is the default of Chat.HandOver.
 const defaultHandOver = 10 * time.Second
 
-// answer does this node's part of what another one was asked.
+// answer does this node's part of what another one was asked: nothing, without a chat
+// service.
 func (c *chatService) answer(ctx context.Context, from eventnode.NodeID, req *clusterv1.ChatRequest) (*clusterv1.ChatResponse, error) {
 	if c == nil {
-		return nil, errNoChat
+		return &clusterv1.ChatResponse{}, nil
 	}
 	return c.hub.Answer(ctx, from, req)
 }

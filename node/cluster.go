@@ -116,7 +116,7 @@ func (p *parts) problems() []string {
 		problems = append(problems, "this node is stopping")
 	}
 	if !p.chat.ready() {
-		problems = append(problems, "the chat service does not know its directory yet, which needs durable streams")
+		problems = append(problems, "the chat service does not know its directory and topics yet; the directory needs durable streams")
 	}
 	for _, s := range p.links.States() {
 		if s.Phase == link.PhaseUp {

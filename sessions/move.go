@@ -10,13 +10,43 @@ import (
 // has it subscribe to all that it subscribed to: from then on both nodes are sent its
 // events. Then the old one gives it away, with what it was sent, and the new one
 // completes it: nothing is missing in between, and what both were sent is there once.
+//
+// An event may come late: its way to one node took longer than the session's. So the
+// session recalls which events it has, for a while, and those that its client has seen last.
+const (
+	recallTime = 10 * time.Second // longer than an event is under way
+	recallMost = 16_384           // events; with more the session recalls none
+	recallSeen = 64               // events that the client has seen
+)
+
+// recall is which events a session has that has moved.
+type recall struct {
+	origins map[Origin]bool
+	until   time.Time // zero: it is not complete yet
+}
+
+// news reports whether a session that has moved is sent an event for the first time. The
+// caller holds mu.
+func (s *Session) news(e *Event, now time.Time) bool {
+	r := s.recall
+	switch {
+	case !r.until.IsZero() && now.After(r.until), len(r.origins) >= recallMost:
+		s.recall = nil
+		return true
+	case e.Origin == Origin{}:
+		return true
+	}
+	known := r.origins[e.Origin]
+	r.origins[e.Origin] = true
+	return !known
+}
 
 // Adopt opens a session under an ID that it has elsewhere. It takes what is sent to it,
 // and is attached to by nobody (ErrAttached) before Complete. Errors as of Open;
 // ErrAttached: it is here already.
 func (m *Manager) Adopt(id ID, who Identity, since time.Time) (*Session, error) {
 	s := m.newSession(id, who, since)
-	s.adopted = true
+	s.adopted, s.recall = true, &recall{origins: map[Origin]bool{}}
 	return s, m.open(s)
 }
 
@@ -29,11 +59,14 @@ func (s *Session) Complete(first uint64, before []*Event) {
 	defer s.mu.Unlock()
 	since := s.log
 	s.log = replay.From[*Event](s.m.limits(), first)
+	s.recall = &recall{origins: map[Origin]bool{}, until: time.Now().Add(recallTime)}
 	for _, e := range before {
 		s.log.Append(e, e.cost())
+		s.recall.origins[e.Origin] = true
 	}
 	for _, e := range unsent(before, since) {
 		s.log.Append(e, e.cost())
+		s.recall.origins[e.Origin] = true
 	}
 	s.adopted = false
 }
@@ -67,8 +100,9 @@ func unsent(before []*Event, log replay.Log[*Event]) (news []*Event) {
 }
 
 // Give ends a session here, for it goes on elsewhere, and returns what a client that has
-// seen some of it is still to be sent: the number of the first of these, and all of them.
-// Errors as of Attach, or ErrNotFound: it is not here, or not this user's.
+// seen some of it is still to be sent, behind some of what it has seen last: the number of
+// the first of these, and all of them. Errors as of Attach, or ErrNotFound: it is not here,
+// or not this user's.
 func (m *Manager) Give(user Snowflake, id ID, seen uint64) (first uint64, events []*Event, err error) {
 	return m.give(user, id, func(*Session) uint64 { return seen })
 }
@@ -102,10 +136,11 @@ func (s *Session) give(from func(*Session) uint64) (first uint64, events []*Even
 	if err := s.free(seen); err != nil {
 		return 0, nil, err
 	}
-	for n := seen + 1; n <= s.log.Last(); n++ {
+	first = max(s.log.First(), seen+1-min(seen, recallSeen))
+	for n := first; n <= s.log.Last(); n++ {
 		e, _ := s.log.At(n)
 		events = append(events, e)
 	}
 	s.ended = true
-	return seen + 1, events, nil
+	return first, events, nil
 }

@@ -282,6 +282,17 @@ func TestListsEnd(t *testing.T) {
 	}
 }
 
+// Who stops may have ended his context before: nothing comes to him any more.
+func TestListStopsWithItsContext(t *testing.T) {
+	s := &script{sessions: []*eventnodev1.ChatServiceListSessionsResponse{{Sessions: []*eventnodev1.ChatSession{{Id: "a"}, {Id: "b"}}}}}
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	for range New(Local(s)).Sessions(ctx, eventnode.ChatSessionFilter{}) {
+		cancel()
+		break // the runtime panics if the list goes on
+	}
+}
+
 // What is exported comes in its order, and ends as lists of sessions do.
 func TestExport(t *testing.T) {
 	var parts [][]*eventnodev1.DirectoryChange

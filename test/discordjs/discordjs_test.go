@@ -66,14 +66,14 @@ func testDiscordJS(t *testing.T, w *world) {
 		t.Errorf("%+v", ready)
 	}
 	first := p.raw("READY")[0]
-	if first.Resume != "ws://"+w.wire.address() {
+	if first.Resume != "ws://"+w.wire.Address() {
 		t.Errorf("to resume at %s", first.Resume)
 	}
 	p.company(t, n2)
 	for range 2 {
 		stop := w.talk(false, n1, n2, n3)
 		p.has(p.next(before + 50))
-		w.wire.cut()
+		w.wire.Cut()
 		if l := p.says("resumed"); l.Replayed == 0 {
 			t.Errorf("it resumed with nothing to be replayed: %+v", l)
 		}
@@ -86,7 +86,7 @@ func testDiscordJS(t *testing.T, w *world) {
 
 	stop := w.talk(false, n2, n3)
 	p.has(p.next(before + 50))
-	w.wire.leadTo(n2.Gateway)
+	w.wire.LeadTo(n2.Gateway)
 	n1.end(syscall.SIGTERM)
 	p.says("resumed")
 	p.has(stop())
@@ -97,7 +97,7 @@ func testDiscordJS(t *testing.T, w *world) {
 
 	stop = w.talk(true, n3)
 	p.has(p.next(before + 50))
-	w.wire.leadTo(n3.Gateway)
+	w.wire.LeadTo(n3.Gateway)
 	n2.end(syscall.SIGKILL)
 	p.until("a new session", func(l line) bool { return l.Type == "READY" && l.Session != first.Session })
 	from := len(w.said())

@@ -37,7 +37,7 @@ func testEris(t *testing.T, w *world) {
 	for range 2 {
 		stop := w.talk(false, n1, n2, n3)
 		p.has(p.next(before + 50))
-		w.wire.cut()
+		w.wire.Cut()
 		p.says("resumed")
 		p.has(stop())
 		p.hasAll(w.said()[before:], "cut")

@@ -13,6 +13,7 @@ import (
 
 	"github.com/eventnode/eventnode/chat/directory"
 	eventnodev1 "github.com/eventnode/eventnode/proto/eventnode/v1"
+	"github.com/eventnode/eventnode/test/wire"
 )
 
 // Who and what there is. The tokens are the names.
@@ -50,7 +51,7 @@ func changes() (list []*eventnodev1.DirectoryChange) {
 // world is three nodes with a gateway each, behind one wire.
 type world struct {
 	t     *testing.T
-	wire  *wire
+	wire  *wire.Wire
 	nodes []*process
 
 	mu   sync.Mutex
@@ -64,18 +65,18 @@ func newWorld(t *testing.T) *world {
 	if err := os.WriteFile(tokens, []byte("ann 1001\nben 1002\nhal 1003 bot\ntwins 1004 bot\neve 1005 bot\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	w := &world{t: t, wire: newWire(t)}
+	w := &world{t: t, wire: wire.New(t)}
 	var seeds []string
 	for i := range n {
 		w.nodes = append(w.nodes, start(t, settings{
-			ID: fmt.Sprint("n", i+1), Dir: t.TempDir(), Tokens: tokens, PublicURL: "ws://" + w.wire.address(), Nodes: n, Seeds: seeds,
+			ID: fmt.Sprint("n", i+1), Dir: t.TempDir(), Tokens: tokens, PublicURL: "ws://" + w.wire.Address(), Nodes: n, Seeds: seeds,
 		}))
 		seeds = []string{w.nodes[0].Gossip}
 	}
 	for _, p := range w.nodes { // each takes clients when it knows the directory
 		p.change(t)
 	}
-	w.wire.leadTo(w.nodes[0].Gateway)
+	w.wire.LeadTo(w.nodes[0].Gateway)
 	return w
 }
 

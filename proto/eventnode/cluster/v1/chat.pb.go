@@ -696,9 +696,11 @@ func (x *ChatDispatch) GetNumber() uint64 {
 	return 0
 }
 
-// ChatBarrier has nothing to say.
+// ChatBarrier has nothing to say as a request.
 type ChatBarrier struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// In an answer: the nodes that do not know yet what this one's sessions want.
+	Missing       []string `protobuf:"bytes,1,rep,name=missing,proto3" json:"missing,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -731,6 +733,13 @@ func (x *ChatBarrier) ProtoReflect() protoreflect.Message {
 // Deprecated: Use ChatBarrier.ProtoReflect.Descriptor instead.
 func (*ChatBarrier) Descriptor() ([]byte, []int) {
 	return file_eventnode_cluster_v1_chat_proto_rawDescGZIP(), []int{4}
+}
+
+func (x *ChatBarrier) GetMissing() []string {
+	if x != nil {
+		return x.Missing
+	}
+	return nil
 }
 
 // ChatLend asks for the record of a session that stays where it is for now.
@@ -806,9 +815,7 @@ type ChatTake struct {
 	// The session.
 	SessionId string `protobuf:"bytes,2,opt,name=session_id,json=sessionId,proto3" json:"session_id,omitempty"`
 	// The newest event that the client has.
-	Seen uint64 `protobuf:"varint,3,opt,name=seen,proto3" json:"seen,omitempty"`
-	// Instead of seen: all that is kept, for nobody knows here what the client has.
-	Kept          bool `protobuf:"varint,4,opt,name=kept,proto3" json:"kept,omitempty"`
+	Seen          uint64 `protobuf:"varint,3,opt,name=seen,proto3" json:"seen,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -864,20 +871,15 @@ func (x *ChatTake) GetSeen() uint64 {
 	return 0
 }
 
-func (x *ChatTake) GetKept() bool {
-	if x != nil {
-		return x.Kept
-	}
-	return false
-}
-
 // ChatHandOver offers a session whose client is nowhere yet.
 type ChatHandOver struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Whose it is.
 	UserId uint64 `protobuf:"varint,1,opt,name=user_id,json=userId,proto3" json:"user_id,omitempty"`
 	// The session.
-	SessionId     string `protobuf:"bytes,2,opt,name=session_id,json=sessionId,proto3" json:"session_id,omitempty"`
+	SessionId string `protobuf:"bytes,2,opt,name=session_id,json=sessionId,proto3" json:"session_id,omitempty"`
+	// The newest event that cannot be replayed.
+	Seen          uint64 `protobuf:"varint,3,opt,name=seen,proto3" json:"seen,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -924,6 +926,13 @@ func (x *ChatHandOver) GetSessionId() string {
 		return x.SessionId
 	}
 	return ""
+}
+
+func (x *ChatHandOver) GetSeen() uint64 {
+	if x != nil {
+		return x.Seen
+	}
+	return 0
 }
 
 // ChatRecord is a session without its events.
@@ -1427,23 +1436,24 @@ const file_eventnode_cluster_v1_chat_proto_rawDesc = "" +
 	"\fChatDispatch\x12B\n" +
 	"\arequest\x18\x01 \x01(\v2(.eventnode.v1.ChatServiceDispatchRequestR\arequest\x12\x16\n" +
 	"\x06origin\x18\x02 \x01(\x04R\x06origin\x12\x16\n" +
-	"\x06number\x18\x03 \x01(\x04R\x06number\"\r\n" +
-	"\vChatBarrier\"V\n" +
+	"\x06number\x18\x03 \x01(\x04R\x06number\"'\n" +
+	"\vChatBarrier\x12\x18\n" +
+	"\amissing\x18\x01 \x03(\tR\amissing\"V\n" +
 	"\bChatLend\x12\x17\n" +
 	"\auser_id\x18\x01 \x01(\x04R\x06userId\x12\x1d\n" +
 	"\n" +
 	"session_id\x18\x02 \x01(\tR\tsessionId\x12\x12\n" +
-	"\x04seen\x18\x03 \x01(\x04R\x04seen\"j\n" +
+	"\x04seen\x18\x03 \x01(\x04R\x04seen\"V\n" +
 	"\bChatTake\x12\x17\n" +
 	"\auser_id\x18\x01 \x01(\x04R\x06userId\x12\x1d\n" +
 	"\n" +
 	"session_id\x18\x02 \x01(\tR\tsessionId\x12\x12\n" +
-	"\x04seen\x18\x03 \x01(\x04R\x04seen\x12\x12\n" +
-	"\x04kept\x18\x04 \x01(\bR\x04kept\"F\n" +
+	"\x04seen\x18\x03 \x01(\x04R\x04seen\"Z\n" +
 	"\fChatHandOver\x12\x17\n" +
 	"\auser_id\x18\x01 \x01(\x04R\x06userId\x12\x1d\n" +
 	"\n" +
-	"session_id\x18\x02 \x01(\tR\tsessionId\"\x82\x03\n" +
+	"session_id\x18\x02 \x01(\tR\tsessionId\x12\x12\n" +
+	"\x04seen\x18\x03 \x01(\x04R\x04seen\"\x82\x03\n" +
 	"\n" +
 	"ChatRecord\x12\x14\n" +
 	"\x05shard\x18\x01 \x01(\rR\x05shard\x12\x16\n" +
