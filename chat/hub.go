@@ -45,6 +45,7 @@ type Hub struct {
 	life    uint64        // tells this life of the node from all others, in origins
 	number  atomic.Uint64 // of the newest event from here
 	kick    chan struct{} // one place: there are interests or ends to be told
+	moving  chan struct{} // a place for each session that moves here
 	leaving atomic.Bool   // HandOver was called
 
 	// mu guards the directory, who subscribes to what, and what is known of sessions
@@ -74,7 +75,8 @@ func New(cfg Config) (*Hub, error) {
 		return nil, err
 	}
 	h := &Hub{
-		cfg: cfg, log: cfg.Logger, metrics: m, kinds: map[string]Backend{}, others: map[string]bool{}, kick: make(chan struct{}, 1),
+		cfg: cfg, log: cfg.Logger, metrics: m, kinds: map[string]Backend{}, others: map[string]bool{},
+		kick: make(chan struct{}, 1), moving: make(chan struct{}, movesAtOnce),
 		life: lifeOf(cfg.Node), table: newTable(), roster: newRoster(), departed: newDeparted(), wants: map[string]map[eventnode.NodeID]bool{},
 	}
 	if cfg.Cluster == nil {

@@ -82,8 +82,20 @@ func moveResult(err error) string {
 	return "failed"
 }
 
-// fetchFrom moves a session here from a node.
+// movesAtOnce is how many sessions move here at a time. When ten thousand clients come at
+// once, the calls for all of them would each take as long as all together: longer than
+// CallTimeout, after which nobody knows whether a session was given away. Who has to wait has
+// changed nothing yet.
+const movesAtOnce = 128
+
+// fetchFrom moves a session here from a node, when it is its turn.
 func (h *Hub) fetchFrom(ctx context.Context, node eventnode.NodeID, user sessions.Snowflake, sid sessions.ID, seen uint64) (*sessions.Session, error) {
+	select {
+	case h.moving <- struct{}{}:
+		defer func() { <-h.moving }()
+	case <-ctx.Done():
+		return nil, fmt.Errorf("%d other sessions move: %w", movesAtOnce, context.Cause(ctx))
+	}
 	record, err := h.borrow(ctx, node, user, sid, seen)
 	if err != nil {
 		return nil, err

@@ -305,6 +305,51 @@ func TestTwoResumeAtOnce(t *testing.T) {
 	})
 }
 
+// When more clients come at once than a node can be asked about in the time of one call, all
+// resume: those that wait for their turn have not begun. One that does not wait as long finds
+// its session when it comes again.
+func TestResumeStorm(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := peopled(t)
+		var all []*client
+		for range 700 {
+			c := w.open(0, whole(dan))
+			c.socket.Detach()
+			all = append(all, c)
+		}
+		link := make(chan struct{}, 1) // not a mutex: time passes while many wait
+		w.pause = func() {
+			link <- struct{}{}
+			time.Sleep(3 * time.Millisecond)
+			<-link
+		}
+		short, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		var storm sync.WaitGroup
+		for i, c := range all {
+			storm.Go(func() {
+				ctx := t.Context()
+				if i%10 == 0 {
+					ctx = short
+				}
+				k, err := w.nodes[1].hub.Resume(ctx, dan, c.s.ID(), c.seen)
+				if err != nil && ctx == short {
+					k, err = w.nodes[1].hub.Resume(t.Context(), dan, c.s.ID(), c.seen)
+				}
+				if err != nil {
+					t.Errorf("client %d: %v", i, err)
+					return
+				}
+				k.Detach()
+			})
+		}
+		storm.Wait()
+		if a, b := w.nodes[0].hub.manager.Len(), w.nodes[1].hub.manager.Len(); a != 0 || b != len(all) {
+			t.Errorf("%d and %d sessions", a, b)
+		}
+	})
+}
+
 // A client that goes away in the middle of a resume finds its session when it comes again,
 // with all that was dispatched meanwhile.
 func TestResumeIsCutShort(t *testing.T) {

@@ -18,6 +18,10 @@ const (
 	openAtOnce, acceptAtOnce = 256, 2_048
 	// beatEvery is how often each client says that it is there.
 	beatEvery = 35 * time.Second
+	// gather is how long what comes may gather before it is read, in nanoseconds: clients that
+	// wake up for each socket take as much of the cores as the servers, and it is a socket's
+	// writer who wakes them. So times are up to this too long, for all systems.
+	gather = 1_000_000
 	// tick is how long the loop waits at most, in milliseconds.
 	tick = 50
 	// wakeUp is the number of the pipe by which orders come.
@@ -104,6 +108,9 @@ func (c *clients) loop(ctx context.Context) error {
 		}
 		if err := errors.Join(c.connectMore(), c.beat(time.Now()), c.answer()); err != nil {
 			return err
+		}
+		if len(events) < len(c.poll.events) {
+			_ = unix.Nanosleep(&unix.Timespec{Nsec: gather}, nil) // cut short: no harm
 		}
 	}
 	return context.Cause(ctx)
