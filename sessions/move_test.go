@@ -72,8 +72,8 @@ func testMove(t *testing.T, rnd *rand.Rand) {
 	for range rnd.IntN(5) {
 		publish(to)
 	}
-	all, err := attach(t, to, seen).Next(t.Context(), nil, 1000)
-	if err != nil && to.Seq() > seen {
+	all, err := attach(t, to, seen).Take(nil, 1000) // which may be nothing
+	if err != nil {
 		t.Fatal(err)
 	}
 	checkMoved(t, all, seen, sent, last)
