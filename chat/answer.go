@@ -54,15 +54,20 @@ func (h *Hub) barrier(ctx context.Context) *clusterv1.ChatResponse {
 	return &clusterv1.ChatResponse{What: &clusterv1.ChatResponse_Barrier{Barrier: &clusterv1.ChatBarrier{Missing: names(h.settle(ctx))}}}
 }
 
-// Barrier waits until every live node has applied what this node's directory has, and all
-// know what the others want, and names those of which that was not heard in time.
-func (h *Hub) Barrier(ctx context.Context) (missing []eventnode.NodeID) {
+// peers are all other nodes.
+func (h *Hub) peers() map[eventnode.NodeID]bool {
 	nodes := map[eventnode.NodeID]bool{}
 	for _, node := range h.cfg.Cluster.Peers() {
 		nodes[node] = true
 	}
+	return nodes
+}
+
+// Barrier waits until every live node has applied what this node's directory has, and all
+// know what the others want, and names those of which that was not heard in time.
+func (h *Hub) Barrier(ctx context.Context) (missing []eventnode.NodeID) {
 	var late []eventnode.NodeID
-	missing = h.everywhere(ctx, nodes, &clusterv1.ChatRequest{What: &clusterv1.ChatRequest_Barrier{Barrier: &clusterv1.ChatBarrier{}}}, func(r *clusterv1.ChatResponse) {
+	missing = h.everywhere(ctx, h.peers(), &clusterv1.ChatRequest{What: &clusterv1.ChatRequest_Barrier{Barrier: &clusterv1.ChatBarrier{}}}, func(r *clusterv1.ChatResponse) {
 		for _, node := range r.GetBarrier().GetMissing() {
 			late = append(late, eventnode.NodeID(node))
 		}
@@ -74,11 +79,7 @@ func (h *Hub) Barrier(ctx context.Context) (missing []eventnode.NodeID) {
 
 // ListSessions lists sessions of all nodes, a response for each.
 func (h *Hub) ListSessions(ctx context.Context, req *eventnodev1.ChatServiceListSessionsRequest) (all []*eventnodev1.ChatSession, missing []eventnode.NodeID) {
-	nodes := map[eventnode.NodeID]bool{}
-	for _, node := range h.cfg.Cluster.Peers() {
-		nodes[node] = true
-	}
-	missing = h.everywhere(ctx, nodes, &clusterv1.ChatRequest{What: &clusterv1.ChatRequest_List{List: req}}, func(r *clusterv1.ChatResponse) {
+	missing = h.everywhere(ctx, h.peers(), &clusterv1.ChatRequest{What: &clusterv1.ChatRequest_List{List: req}}, func(r *clusterv1.ChatResponse) {
 		all = append(all, r.GetList().GetSessions()...)
 	})
 	return all, missing
@@ -86,13 +87,9 @@ func (h *Hub) ListSessions(ctx context.Context, req *eventnodev1.ChatServiceList
 
 // CloseSession ends a session, wherever it is. It fails with sessions.ErrNotFound.
 func (h *Hub) CloseSession(ctx context.Context, id sessions.ID) error {
-	nodes := map[eventnode.NodeID]bool{}
-	for _, node := range h.cfg.Cluster.Peers() {
-		nodes[node] = true
-	}
 	closed := false
 	req := &eventnodev1.ChatServiceCloseSessionRequest{SessionId: string(id)}
-	missing := h.everywhere(ctx, nodes, &clusterv1.ChatRequest{What: &clusterv1.ChatRequest_Close{Close: req}}, func(r *clusterv1.ChatResponse) {
+	missing := h.everywhere(ctx, h.peers(), &clusterv1.ChatRequest{What: &clusterv1.ChatRequest_Close{Close: req}}, func(r *clusterv1.ChatResponse) {
 		closed = closed || r.GetClose() != nil
 	})
 	switch {
