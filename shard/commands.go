@@ -48,7 +48,7 @@ type commands struct {
 	most      int
 	queue     []command
 	presence  json.RawMessage // waits; nil: none
-	sends     budget
+	sends     budget          // without heartbeats
 	presences budget
 }
 

@@ -221,7 +221,9 @@ func (m *machine) beat(now time.Time) {
 }
 
 func (m *machine) send(now time.Time, op int, data any) {
-	m.asked.sends.note(now)
+	if op != opHeartbeat { // those are allowed for
+		m.asked.sends.note(now)
+	}
 	m.do(action{verb: doSend, op: op, data: data})
 }
 
@@ -282,7 +284,8 @@ func (m *machine) received(now time.Time, rnd float64, p encoding.Payload) {
 	case opDispatch:
 		m.dispatch(now, p)
 	case opHeartbeat:
-		if !m.beats.due.IsZero() && !m.asked.sends.free(now, 1).After(now) {
+		if !m.beats.due.IsZero() && !m.asked.sends.free(now, m.spare()-1).After(now) {
+			m.asked.sends.note(now)
 			m.beat(now)
 		}
 	case opReconnect:

@@ -197,7 +197,10 @@ func (m *machine) ended(now time.Time, rnd float64, code int, reason string) {
 
 // broken: nothing more can be read of the connection.
 func (m *machine) broken(now time.Time, rnd float64) {
-	if m.fruitless++; m.fruitless >= maxFruitless {
+	if m.state == resuming || m.state == live {
+		m.fruitless++
+	}
+	if m.fruitless >= maxFruitless {
 		m.forget(GapUnreadable)
 	}
 	m.drop(now, rnd, "unreadable")
@@ -227,7 +230,8 @@ func (m *machine) flush(now time.Time) {
 	}
 }
 
-// spare is how much of what may be sent is kept for heartbeats.
+// spare is how much of what may be sent commands leave: the heartbeats of sendsPeriod, and
+// some.
 func (m *machine) spare() int {
 	if m.beats.interval == 0 {
 		return spareSends

@@ -199,3 +199,10 @@ func (p *peer) nextBeat() (seen string, ok bool) {
 	p.control(11, nil)
 	return string(got.D), true
 }
+
+// left is how many frames wait to be read.
+func (p *peer) left() int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return len(p.queue)
+}

@@ -63,7 +63,7 @@ type helloData struct {
 // The heartbeats that a gateway may ask for: not more than it takes, and not so few that
 // nothing is noticed.
 const (
-	minInterval = 500 * time.Millisecond
+	minInterval = time.Second
 	maxInterval = 10 * time.Minute
 )
 

@@ -2,6 +2,7 @@ package shard_test
 
 import (
 	"context"
+	"strings"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -19,10 +20,12 @@ func TestSlowConsumer(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		const events, ahead = 1000, 8
 		var beats, connections atomic.Int32
+		var latest atomic.Pointer[peer]
 		dead := make(chan struct{})
 		ps := &peers{t: t}
 		ps.serve = func(p *peer) {
 			connections.Add(1)
+			latest.Store(p)
 			p.hello(10_000)
 			if got, ok := p.next(true); !ok || got.Op != 2 && got.Op != 6 {
 				return
@@ -30,7 +33,7 @@ func TestSlowConsumer(t *testing.T) {
 			if connections.Load() == 1 {
 				p.event(1, "READY", map[string]any{"session_id": "s"})
 				for n := range events {
-					p.event(uint64(n)+2, "X", n)
+					p.event(uint64(n)+2, "X", strings.Repeat("x", 4000))
 				}
 			}
 			for {
@@ -73,6 +76,11 @@ func TestSlowConsumer(t *testing.T) {
 		synctest.Wait()
 		if n := beats.Load(); n < 59 || connections.Load() != 1 || handled.Load() != 0 {
 			t.Fatalf("%d heartbeats on %d connections, %d handled", n, connections.Load(), handled.Load())
+		}
+		// Of what was sent, the shard has at most what it may read ahead, a payload that has
+		// no room, and what is in the buffer of its connection.
+		if read := events - latest.Load().left(); read > ahead+1+(16<<10)/4000+1 {
+			t.Fatalf("%d were read", read)
 		}
 		// Some 10 events a second: each lets one more be read.
 		for range events {
