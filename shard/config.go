@@ -277,8 +277,13 @@ func (c Config) machine() *machine {
 			back:   backoff.Backoff{Min: c.MinBackoff, Max: c.MaxBackoff},
 			answer: c.AnswerTimeout, settled: c.SettledAfter,
 		},
-		session: session{id: c.Resume.Session, url: c.Resume.ResumeGateway, seq: c.Resume.Seq},
-		asked:   newCommands(c.MaxCommands),
+		asked: newCommands(c.MaxCommands),
+	}
+	if c.Resume.Session != "" {
+		m.session = session{id: c.Resume.Session, seq: c.Resume.Seq}
+		if mayResumeAt(c.Resume.ResumeGateway, m.gateway) {
+			m.session.url = c.Resume.ResumeGateway
+		}
 	}
 	if c.Presence != nil {
 		m.presence, _ = presenceOf(*c.Presence) // was checked

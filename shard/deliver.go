@@ -81,16 +81,18 @@ func (d *delivery) normalised(e event) (data []byte) {
 	return data
 }
 
-// handled notes how far it is. Behind a gap at which a session ends there is none to go on
-// with, until an event of the next was handled.
+// handled notes how far it is: of what a gap told, too. Behind one at which a session ends
+// there is none to go on with, until an event of the next was handled.
 func (d *delivery) handled(i item) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	switch {
-	case i.gap == nil && i.event.session.seq > 0:
-		d.done.Session, d.done.ResumeGateway, d.done.Seq = i.event.session.id, i.event.session.url, i.event.session.seq
+	switch at := i.event.session; {
 	case i.gap != nil && i.gap.Last == 0:
 		d.done.Session, d.done.ResumeGateway, d.done.Seq = "", "", 0
+	case i.gap != nil && i.gap.Session == d.done.Session:
+		d.done.Seq = i.gap.Last
+	case at.seq > 0 && at.id != "":
+		d.done.Session, d.done.ResumeGateway, d.done.Seq = at.id, at.url, at.seq
 	}
 }
 

@@ -138,6 +138,9 @@ func (p *peer) next(acks bool) (got encoding.Payload, ok bool) {
 		ws.Cipher(data, h.Mask, 0)
 		switch h.OpCode {
 		case ws.OpClose:
+			if code, _ := ws.ParseCloseFrameData(data); code == 1000 || code == 1001 {
+				p.t.Errorf("closed with %d, after which a gateway ends the session", code)
+			}
 			return got, false
 		case ws.OpPong:
 			continue

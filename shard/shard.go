@@ -15,7 +15,7 @@ type Shard struct {
 	metrics *series
 	starts  *Starts // nil: Config.Identify
 
-	begun    atomic.Bool
+	begun    atomic.Int32 // notYet, running or never
 	delivery *delivery
 	asked    chan request
 	stop     func()
@@ -24,6 +24,13 @@ type Shard struct {
 	aborting chan struct{} // closed by a Stop that does not wait any more
 	abort    func()
 }
+
+// The states of begun.
+const (
+	notYet int32 = iota
+	running
+	never // it was stopped before
+)
 
 var _ source.Source = (*Shard)(nil)
 
@@ -73,7 +80,10 @@ func (s *Shard) Resume() Resume { return s.delivery.reached() }
 // Stop or the end of ctx, ErrRefused if the gateway does not want this shard, and what
 // deliver failed with. Resume says then where it is to go on. It can be called once.
 func (s *Shard) Run(ctx context.Context, deliver source.Deliver) error {
-	if s.begun.Swap(true) {
+	if !s.begun.CompareAndSwap(notYet, running) {
+		if s.begun.CompareAndSwap(never, running) {
+			return nil
+		}
 		return ErrStopped
 	}
 	defer close(s.over)
@@ -125,7 +135,7 @@ func (s *Shard) run(ctx context.Context, cancel context.CancelFunc, deliver sour
 // returns its error beside the Resume.
 func (s *Shard) Stop(ctx context.Context) (Resume, error) {
 	s.stop()
-	if !s.begun.Swap(true) {
+	if s.begun.CompareAndSwap(notYet, never) {
 		s.metrics.end()
 		close(s.over)
 	}
