@@ -70,11 +70,7 @@ type line struct {
 }
 
 func (h *hostile) connection(p *peer) {
-	for z, word := range map[encoding.Compression]string{encoding.ZlibStream: "zlib-stream", encoding.ZstdStream: "zstd-stream"} {
-		if strings.Contains(p.query, word) {
-			p.codec = encoding.NewWriter(encoding.JSON, z)
-		}
-	}
+	p.compressed()
 	if h.chance("no HELLO", 20) {
 		time.Sleep(time.Minute)
 		return

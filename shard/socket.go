@@ -59,11 +59,13 @@ func (k frameKind) last() bool { return k == frameBroken || k == frameEnd }
 type socket struct {
 	conn    net.Conn
 	in      wsutil.Reader
-	message bytes.Buffer
+	buffer  bytes.Buffer // a message
 	read    *encoding.Reader
 	format  encoding.Format
 	timeout time.Duration
-	between *frame // a control frame between the fragments of a message
+	between *frame // a control frame between the fragments of the message
+	held    bool   // the message comes behind that
+	heldOp  ws.OpCode
 
 	frames chan frame
 	gone   chan struct{}
@@ -130,18 +132,19 @@ func (s *socket) serve() {
 // next is the next frame. Messages of which nothing comes are left out.
 func (s *socket) next() frame {
 	for {
-		op, err := s.receive()
+		op, err := s.message()
 		switch {
 		case s.between != nil:
 			f := *s.between
 			s.between = nil
+			s.held, s.heldOp = err == nil, op
 			return f
 		case errors.Is(err, wsutil.ErrMessageTooLarge):
 			return frame{kind: frameBroken, err: fmt.Errorf("a message is larger than %d bytes, the limit for payloads", s.in.MaxMessageSize)}
 		case err != nil:
 			return frame{kind: frameEnd, reason: err.Error()}
 		case op.IsControl():
-			if f, ok := control(op, s.message.Bytes()); ok {
+			if f, ok := control(op, s.buffer.Bytes()); ok {
 				return f
 			}
 		default:
@@ -152,23 +155,32 @@ func (s *socket) next() frame {
 	}
 }
 
-// receive reads a message, or a control frame, into s.message.
-func (s *socket) receive() (ws.OpCode, error) {
-	if s.message.Cap() > maxBuffer {
-		s.message = bytes.Buffer{}
+// message is the message that was held back, or the next.
+func (s *socket) message() (ws.OpCode, error) {
+	if s.held {
+		s.held = false
+		return s.heldOp, nil
 	}
-	s.message.Reset()
+	return s.receive()
+}
+
+// receive reads a message, or a control frame, into s.buffer.
+func (s *socket) receive() (ws.OpCode, error) {
+	if s.buffer.Cap() > maxBuffer {
+		s.buffer = bytes.Buffer{}
+	}
+	s.buffer.Reset()
 	h, err := s.in.NextFrame()
 	if err != nil {
 		return 0, err
 	}
-	_, err = s.message.ReadFrom(&s.in)
+	_, err = s.buffer.ReadFrom(&s.in)
 	return h.OpCode, err
 }
 
-// decode is the payload of s.message.
+// decode is the payload of s.buffer.
 func (s *socket) decode() (f frame, ok bool) {
-	p, whole, err := s.read.Read(s.message.Bytes())
+	p, whole, err := s.read.Read(s.buffer.Bytes())
 	_, broken := errors.AsType[*encoding.StreamError](err)
 	switch {
 	case broken:
@@ -184,7 +196,7 @@ func (s *socket) decode() (f frame, ok bool) {
 var errClosed = errors.New("closed within a message")
 
 // intermediate is a control frame between the fragments of a message. A ping is answered
-// after it; of several only the last.
+// before it; of several only the last.
 func (s *socket) intermediate(h ws.Header, from io.Reader) error {
 	data, err := io.ReadAll(from)
 	if err != nil {

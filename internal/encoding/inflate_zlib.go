@@ -38,7 +38,7 @@ func readAll(dst []byte, from io.Reader, limit int) ([]byte, error) {
 type zlibStream struct {
 	begun   bool
 	partial []byte // of a payload in several messages
-	window  []byte // the newest of what was inflated
+	window  []byte // the newest of what was inflated, twice as much as is needed
 	flate   io.ReadCloser
 	from    bytes.Reader
 }
@@ -103,14 +103,12 @@ func (z *zlibStream) payload(dst, data []byte, limit int) ([]byte, error) {
 	return dst, nil
 }
 
-// keep remembers what the next payload may refer to.
+// keep remembers what the next payload may refer to, in a buffer of two windows: most
+// payloads are short, and then nothing is moved.
 func (z *zlibStream) keep(payload []byte) {
-	if len(payload) >= maxDistance {
-		z.window = append(z.window[:0], payload[len(payload)-maxDistance:]...)
-		return
-	}
-	if over := len(z.window) + len(payload) - maxDistance; over > 0 {
-		z.window = z.window[:copy(z.window, z.window[over:])]
+	payload = payload[max(len(payload)-maxDistance, 0):]
+	if len(z.window)+len(payload) > 2*maxDistance {
+		z.window = z.window[:copy(z.window, z.window[len(z.window)-maxDistance:])]
 	}
 	z.window = append(z.window, payload...)
 }

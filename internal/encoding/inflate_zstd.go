@@ -11,6 +11,14 @@ import (
 // zstdMaxWindow is how far back a stream may refer, in bytes: what a decoder keeps.
 const zstdMaxWindow = 8 << 20
 
+// The library has room for two windows, and if that is less than two blocks it moves one to
+// the front for each block, however short that is: 128 KiB for each event of our own gateway.
+// A larger window than the stream needs is as right, so it is told of one of this exponent.
+const (
+	zstdRoomyLog    = 18
+	zstdWindowField = 5 // where a frame has its window: behind the magic number and the flags
+)
+
 // zstdStream is a connection whose messages are one zstd stream. A payload is a message,
 // which ends with a block.
 //
@@ -75,6 +83,9 @@ func (z *zstdStream) piece(data []byte) (rest []byte, err error) {
 		}
 		z.inFrame, z.checksum = true, h.HasCheckSum
 		z.blocks = append(z.blocks, data[:h.HeaderSize]...)
+		if !h.SingleSegment && h.WindowSize < 1<<zstdRoomyLog {
+			z.blocks[zstdWindowField] = (zstdRoomyLog - 10) << 3
+		}
 		data = data[h.HeaderSize:]
 	}
 	for len(data) > 0 && z.inFrame {
