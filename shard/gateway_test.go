@@ -4,8 +4,12 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -315,6 +319,52 @@ func TestNormaliseAndProgress(t *testing.T) {
 	}
 	if at := <-told; at.Seq != 4 || at.Session != string(s.ID()) || len(told) > 0 {
 		t.Errorf("%+v, and %d more", at, len(told))
+	}
+}
+
+// A gateway that is somewhere else than the API said is found again, also if the API fails
+// meanwhile.
+func TestGatewayMoved(t *testing.T) {
+	e := newEdge(t, sessions.Config{}, nil)
+	asked := atomic.Int32{}
+	api := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		switch asked.Add(1) {
+		case 1:
+			fmt.Fprint(w, `{"url":"ws://127.0.0.1:1"}`) // nobody is there
+		case 2:
+			w.WriteHeader(http.StatusServiceUnavailable)
+		case 3:
+			fmt.Fprint(w, `{"url":"nowhere"}`)
+		default:
+			fmt.Fprintf(w, `{"url":%q,"session_start_limit":{"total":10,"remaining":10}}`, e.url)
+		}
+	}))
+	defer api.Close()
+	r := e.run(func(c *shard.Config) { c.Gateway, c.API = "", api.URL })
+	r.event("READY", 1)
+	if n := r.metric("failures_total", "connect"); n != 3 {
+		t.Errorf("%v failures", n)
+	}
+	r.stop()
+	eventually(t, "it has ended", func() bool { return len(r.err) > 0 })
+}
+
+// Run ends with what deliver failed with, and has not handled that payload.
+func TestDeliverFails(t *testing.T) {
+	e := newEdge(t, sessions.Config{}, nil)
+	s, err := shard.New(e.config())
+	if err != nil {
+		t.Fatal(err)
+	}
+	broken := errors.New("broken")
+	err = s.Run(t.Context(), func(_ context.Context, p source.Payload) error {
+		if p.Name == "GUILD_CREATE" {
+			return broken
+		}
+		return nil
+	})
+	if at := s.Resume(); !errors.Is(err, broken) || at.Seq != 1 {
+		t.Errorf("%v, %+v", err, at)
 	}
 }
 

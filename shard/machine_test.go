@@ -113,7 +113,7 @@ func (s *script) begin(t *testing.T, d *datadriven.TestData) {
 
 // gets is payloads as they come, those that do not decode included.
 func (s *script) gets(input string) {
-	for _, line := range strings.Split(strings.TrimSpace(input), "\n") {
+	for line := range strings.SplitSeq(strings.TrimSpace(input), "\n") {
 		p, err := encoding.Decode(encoding.JSON, []byte(line))
 		if err != nil {
 			s.m.unread()
@@ -270,7 +270,7 @@ func FuzzMachine(f *testing.F) {
 		s := &script{m: newMachine(), now: began, rnd: 0.3}
 		s.m.tick(s.now, s.rnd)
 		numbers := map[string]uint64{}
-		for _, line := range strings.Split(input, "\n") {
+		for line := range strings.SplitSeq(input, "\n") {
 			switch p, err := encoding.Decode(encoding.JSON, []byte(line)); {
 			case line == "!":
 				s.m.permitted(s.now)

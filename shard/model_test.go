@@ -33,7 +33,7 @@ type hostile struct {
 
 func newHostile(t testing.TB, seed uint64) *hostile {
 	h := &hostile{peers: &peers{t: t}, r: rand.New(rand.NewPCG(seed, 0)), logs: map[string][]string{}, dead: map[string]bool{}, count: map[string]int{}}
-	h.peers.serve = h.connection
+	h.serve = h.connection
 	return h
 }
 

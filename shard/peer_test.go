@@ -29,9 +29,10 @@ type peers struct {
 // nobody up.
 type peer struct {
 	*peers
-	conn  net.Conn
-	query string
-	codec *encoding.Writer
+	conn   net.Conn
+	query  string
+	codec  *encoding.Writer
+	speaks encoding.Format // what the shard sends
 
 	mu     sync.Mutex
 	more   sync.Cond
@@ -144,8 +145,9 @@ func (p *peer) next(acks bool) (got encoding.Payload, ok bool) {
 			return got, false
 		case ws.OpPong:
 			continue
+		default:
 		}
-		if got, err = encoding.Decode(encoding.JSON, data); err != nil {
+		if got, err = encoding.Decode(p.speaks, data); err != nil {
 			p.t.Errorf("the shard sends %q: %v", data, err)
 			return got, false
 		}
@@ -195,7 +197,7 @@ func (p *peer) nextBeat() (seen string, ok bool) {
 		return "", false
 	}
 	ws.Cipher(data, h.Mask, 0)
-	got, err := encoding.Decode(encoding.JSON, data)
+	got, err := encoding.Decode(p.speaks, data)
 	if err != nil || got.Op != 1 {
 		return "", false
 	}

@@ -97,7 +97,7 @@ type VoiceState struct {
 // UpdateVoiceState joins, moves to or leaves a voice channel. It returns when the command
 // waits to be sent, as RequestMembers does.
 func (s *Shard) UpdateVoiceState(ctx context.Context, v VoiceState) error {
-	data, err := encoded(voiceData{Guild: v.Guild, Channel: v.Channel, Mute: v.Mute, Deaf: v.Deaf})
+	data, err := encoded(voiceData(v))
 	if err != nil {
 		return err
 	}

@@ -40,6 +40,7 @@ type zlibStream struct {
 	partial []byte // of a payload in several messages
 	window  []byte // the newest of what was inflated, twice as much as is needed
 	flate   io.ReadCloser
+	in      []byte // a payload, and the end of a stream
 	from    bytes.Reader
 }
 
@@ -84,7 +85,10 @@ func (z *zlibStream) header(data []byte) ([]byte, error) {
 }
 
 func (z *zlibStream) payload(dst, data []byte, limit int) ([]byte, error) {
-	z.from.Reset(append(data[:len(data):len(data)], lastBlock...))
+	if z.in = append(append(z.in[:0], data...), lastBlock...); cap(z.in) > maxScratch {
+		defer func() { z.in = nil }()
+	}
+	z.from.Reset(z.in)
 	if z.flate == nil {
 		z.flate = flate.NewReader(&z.from)
 	}

@@ -33,6 +33,7 @@ func NewReader(f Format, c Compression, limit int) *Reader {
 		r.inflate = &zstdStream{}
 	case ZlibPayload:
 		r.inflate = &zlibEach{}
+	case None:
 	}
 	return r
 }
