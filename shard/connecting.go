@@ -31,8 +31,8 @@ func (l *loop) discover(ctx context.Context) (gateway string, err error) {
 	ctx, cancel := context.WithTimeout(ctx, l.cfg.ConnectTimeout)
 	defer cancel()
 	found, err := Discover(ctx, l.cfg.HTTP, l.cfg.API, l.cfg.Token)
-	if err == nil && l.Shard.starts != nil {
-		l.Shard.starts.Learn(found.Starts)
+	if err == nil && l.starts != nil {
+		l.starts.Learn(found.Starts)
 	}
 	return found.URL, err
 }
@@ -47,7 +47,7 @@ func (l *loop) connected(d dialled) {
 	switch {
 	case d.err == nil:
 		l.socket = d.socket
-		l.starts.Go(d.socket.serve)
+		l.others.Go(d.socket.serve)
 		l.m.opened(time.Now())
 	case errors.Is(d.err, ErrRefused):
 		l.m.refused(d.err)

@@ -22,7 +22,7 @@ type loop struct {
 	dialled   chan dialled
 	permits   chan error
 	notWaited context.CancelFunc // of the permit
-	starts    sync.WaitGroup
+	others    sync.WaitGroup
 	failure   error
 }
 
@@ -136,7 +136,7 @@ func (l *loop) act(ctx context.Context, a action) {
 	switch a.verb {
 	case doDial:
 		gateway := l.gateway
-		l.starts.Go(func() { l.dialled <- l.dial(ctx, a.url, gateway) })
+		l.others.Go(func() { l.dialled <- l.dial(ctx, a.url, gateway) })
 	case doHangUp:
 		l.hangUp(a.what)
 	case doSend:
@@ -180,7 +180,7 @@ func (l *loop) permit(ctx context.Context) {
 	l.notWaited = cancel
 	permits := make(chan error, 1) // one that is not wanted any more is not seen
 	l.permits = permits
-	l.starts.Go(func() { permits <- l.cfg.Identify.Permit(ctx, l.cfg.Shard) })
+	l.others.Go(func() { permits <- l.cfg.Identify.Permit(ctx, l.cfg.Shard) })
 }
 
 func (l *loop) permitted(err error) {
@@ -208,7 +208,7 @@ func (l *loop) wait() {
 	if l.socket != nil {
 		l.socket.end()
 	}
-	l.starts.Wait()
+	l.others.Wait()
 	select {
 	case d := <-l.dialled:
 		if d.socket != nil {

@@ -80,9 +80,9 @@ type series struct {
 	source, shard       string
 	log                 *slog.Logger
 	received, delivered prometheus.Counter
-	connected           prometheus.Gauge
-	commands, window    prometheus.Gauge
-	sometimes           map[string]*rate.Sometimes // by what has failed
+	// of one that runs
+	connected, commands, window prometheus.Gauge
+	sometimes                   map[string]*rate.Sometimes // by what has failed
 }
 
 // logEvery bounds the lines about one kind of failure.
@@ -96,12 +96,17 @@ func newSeries(cfg Config) (*series, error) {
 	s := &series{collectors: c, source: cfg.Name, shard: strconv.Itoa(cfg.Shard), sometimes: map[string]*rate.Sometimes{}}
 	s.log = cfg.Logger.With(slog.String("source", s.source), slog.Int("shard", cfg.Shard))
 	s.received, s.delivered = c.received.WithLabelValues(s.source, s.shard), c.delivered.WithLabelValues(s.source, s.shard)
-	s.connected = c.connected.WithLabelValues(s.source, s.shard)
-	s.commands, s.window = c.commands.WithLabelValues(s.source, s.shard), c.window.WithLabelValues(s.source, s.shard)
 	for _, what := range []string{noteDecode, noteNormalise, noteConnect, notePermit, noteWindow, noteOdd, noteRefused} {
 		s.sometimes[what] = &rate.Sometimes{First: 3, Interval: logEvery}
 	}
 	return s, nil
+}
+
+// begin is when the shard runs: another one with its number may have stopped just now.
+func (s *series) begin() {
+	s.connected = s.collectors.connected.WithLabelValues(s.source, s.shard)
+	s.commands, s.window = s.collectors.commands.WithLabelValues(s.source, s.shard), s.collectors.window.WithLabelValues(s.source, s.shard)
+	s.connected.Set(0)
 }
 
 // end takes back what a shard that has stopped does not have.

@@ -31,7 +31,8 @@ type peer struct {
 	*peers
 	conn   net.Conn
 	query  string
-	codec  *encoding.Writer
+	codec  *encoding.Writer // guarded by coding
+	coding sync.Mutex
 	speaks encoding.Format // what the shard sends
 
 	mu     sync.Mutex
@@ -100,8 +101,11 @@ func (p *peer) frame(f ws.Frame) {
 	p.more.Signal()
 }
 
-// message sends a payload.
-func (p *peer) message(bytes []byte, err error) {
+// payload sends a payload. A stream's are in the order in which they were encoded.
+func (p *peer) payload(encode func() ([]byte, error)) {
+	p.coding.Lock()
+	defer p.coding.Unlock()
+	bytes, err := encode()
 	if err != nil {
 		p.t.Error(err)
 	}
@@ -112,9 +116,12 @@ func (p *peer) message(bytes []byte, err error) {
 	}
 }
 
-func (p *peer) control(op int, d any) { p.message(p.codec.Control(nil, op, d)) }
+func (p *peer) control(op int, d any) {
+	p.payload(func() ([]byte, error) { return p.codec.Control(nil, op, d) })
+}
+
 func (p *peer) event(seq uint64, kind string, d any) {
-	p.message(p.codec.Dispatch(nil, seq, kind, d))
+	p.payload(func() ([]byte, error) { return p.codec.Dispatch(nil, seq, kind, d) })
 }
 
 func (p *peer) close(code ws.StatusCode) {

@@ -87,6 +87,7 @@ func (s *Shard) Run(ctx context.Context, deliver source.Deliver) error {
 		return ErrStopped
 	}
 	defer close(s.over)
+	s.metrics.begin()
 	defer s.metrics.end()
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
@@ -136,7 +137,6 @@ func (s *Shard) run(ctx context.Context, cancel context.CancelFunc, deliver sour
 func (s *Shard) Stop(ctx context.Context) (Resume, error) {
 	s.stop()
 	if s.begun.CompareAndSwap(notYet, never) {
-		s.metrics.end()
 		close(s.over)
 	}
 	var err error
