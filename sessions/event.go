@@ -19,6 +19,9 @@ type Event struct {
 	// State names what such an event is the state of: an event that comes later says all
 	// that one which came before has said. Empty: it is no state.
 	State string
+	// View says that the payload is not that of the origin, but what some are to see
+	// instead.
+	View bool
 
 	forms atomic.Pointer[form] // those that somebody asked for, the newest first
 }

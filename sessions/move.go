@@ -29,13 +29,14 @@ func (s *Session) Complete(first uint64, before []*Event) {
 	defer s.mu.Unlock()
 	since := s.log
 	s.log = replay.From[*Event](s.m.limits(), first)
+	s.adopted, s.released = false, first-1
 	for _, e := range before {
-		s.log.Append(e, e.cost())
+		s.send(e)
 	}
 	for _, e := range unsent(before, since) {
-		s.log.Append(e, e.cost())
+		s.send(e)
 	}
-	s.adopted = false
+	s.moved = newMoved(s.log, time.Now())
 }
 
 // unsent is what of a log is news to whoever was sent other events before: what comes

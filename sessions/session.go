@@ -23,14 +23,17 @@ type Identity struct {
 // Session is one client. Its log outlives its sockets.
 type Session struct {
 	Identity
-	id    ID
-	since time.Time
-	m     *Manager
+	id     ID
+	number uint64
+	since  time.Time
+	m      *Manager
 
-	mu     sync.Mutex
-	log    replay.Log[*Event]
-	socket *Socket // nil: detached
-	ended  bool
+	mu       sync.Mutex
+	log      replay.Log[*Event]
+	released uint64  // up to here sockets have events; with OnSend
+	moved    *moved  // nil: nothing comes a second time
+	socket   *Socket // nil: detached
+	ended    bool
 	// adopted: it was elsewhere, and not all it was sent there is here.
 	adopted  bool
 	presence Presence
@@ -41,6 +44,9 @@ type Session struct {
 
 // ID names the session.
 func (s *Session) ID() ID { return s.id }
+
+// Number tells the session from all others that its manager ever had.
+func (s *Session) Number() uint64 { return s.number }
 
 // Since is when it was opened.
 func (s *Session) Since() time.Time { return s.since }
@@ -87,13 +93,17 @@ func (s *Session) SetPresence(p Presence) {
 	s.presence = p
 }
 
-// Send adds an event to the log and returns its number. It does not wait. ErrClosed: the
-// session has ended, and will not see it.
+// Send adds an event to the log and returns its number; 0: it is there already, for the
+// session has moved. It does not wait. ErrClosed: the session has ended, and will not see
+// it.
 func (s *Session) Send(e *Event) (seq uint64, err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.ended {
 		return 0, ErrClosed
+	}
+	if s.had(e) {
+		return 0, nil
 	}
 	return s.send(e), nil
 }
@@ -112,8 +122,10 @@ func (s *Session) SendBehind(newest uint64, e *Event) (seq uint64, ok bool) {
 
 func (s *Session) send(e *Event) (seq uint64) {
 	seq = s.log.Append(e, e.cost())
-	if s.socket != nil {
-		s.socket.wake()
+	if hook := s.m.cfg.OnSend; hook == nil {
+		s.release(seq)
+	} else if !s.adopted {
+		hook(s, seq, e)
 	}
 	return seq
 }
@@ -138,7 +150,7 @@ func (s *Session) attach(seen uint64) (*Socket, error) {
 	if err := s.free(seen); err != nil {
 		return nil, err
 	}
-	s.socket = &Socket{s: s, next: seen + 1, replay: s.log.Last(), woken: make(chan struct{}, 1), gone: make(chan struct{})}
+	s.socket = &Socket{s: s, next: seen + 1, replay: s.released, woken: make(chan struct{}, 1), gone: make(chan struct{})}
 	return s.socket, nil
 }
 
@@ -150,7 +162,7 @@ func (s *Session) free(seen uint64) error {
 		return ErrClosed
 	case s.socket != nil || s.adopted:
 		return ErrAttached
-	case seen > s.log.Last():
+	case seen > s.released:
 		return ErrAhead
 	case missing > 0:
 		return &GapError{seen + 1, missing}
@@ -221,7 +233,7 @@ func (k *Socket) leave(why error) {
 func (k *Socket) Notify(f func()) {
 	k.s.mu.Lock()
 	defer k.s.mu.Unlock()
-	if k.notify = f; k.s.socket != k || k.s.log.Last() >= k.next {
+	if k.notify = f; k.s.socket != k || k.s.released >= k.next {
 		f()
 	}
 }
@@ -263,7 +275,7 @@ func (k *Socket) Take(into []Sent, most int) ([]Sent, error) {
 	}
 	for range most {
 		e, ok := k.s.log.At(k.next)
-		if !ok {
+		if !ok || k.next > k.s.released {
 			break
 		}
 		into = append(into, Sent{k.next, e})

@@ -341,7 +341,9 @@ type ChatResponse struct {
 	// With CHAT_REFUSAL_GAP: how many events are gone.
 	Missing uint64 `protobuf:"varint,12,opt,name=missing,proto3" json:"missing,omitempty"`
 	// Why nothing was done here, if the request does not fit what is here.
-	Error         *ChatError `protobuf:"bytes,13,opt,name=error,proto3" json:"error,omitempty"`
+	Error *ChatError `protobuf:"bytes,13,opt,name=error,proto3" json:"error,omitempty"`
+	// To lend: the life of the node that answers.
+	Life          uint64 `protobuf:"fixed64,15,opt,name=life,proto3" json:"life,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -492,6 +494,13 @@ func (x *ChatResponse) GetError() *ChatError {
 		return x.Error
 	}
 	return nil
+}
+
+func (x *ChatResponse) GetLife() uint64 {
+	if x != nil {
+		return x.Life
+	}
+	return 0
 }
 
 type isChatResponse_What interface {
@@ -946,7 +955,9 @@ type ChatRecord struct {
 	// What it subscribes to.
 	Subscriptions []*v1.ChatSubscription `protobuf:"bytes,8,rep,name=subscriptions,proto3" json:"subscriptions,omitempty"`
 	// The member lists that it looks at.
-	Watches       []*ChatWatch `protobuf:"bytes,9,rep,name=watches,proto3" json:"watches,omitempty"`
+	Watches []*ChatWatch `protobuf:"bytes,9,rep,name=watches,proto3" json:"watches,omitempty"`
+	// How many nodes have had it, if sessions are journaled.
+	Generation    uint64 `protobuf:"varint,10,opt,name=generation,proto3" json:"generation,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1042,6 +1053,13 @@ func (x *ChatRecord) GetWatches() []*ChatWatch {
 		return x.Watches
 	}
 	return nil
+}
+
+func (x *ChatRecord) GetGeneration() uint64 {
+	if x != nil {
+		return x.Generation
+	}
+	return 0
 }
 
 // ChatWatch is a member list that a session looks at.
@@ -1239,7 +1257,9 @@ type ChatLogged struct {
 	// See ChatDispatch.
 	Number uint64 `protobuf:"varint,4,opt,name=number,proto3" json:"number,omitempty"`
 	// What state an event is of that nodes make by themselves: the newest counts.
-	State         string `protobuf:"bytes,5,opt,name=state,proto3" json:"state,omitempty"`
+	State string `protobuf:"bytes,5,opt,name=state,proto3" json:"state,omitempty"`
+	// The payload is not that of the origin, but what some are to see instead.
+	View          bool `protobuf:"varint,6,opt,name=view,proto3" json:"view,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1307,6 +1327,13 @@ func (x *ChatLogged) GetState() string {
 		return x.State
 	}
 	return ""
+}
+
+func (x *ChatLogged) GetView() bool {
+	if x != nil {
+		return x.View
+	}
+	return false
 }
 
 // ChatSessionMeta is what all nodes know of each session: the metadata of its group.
@@ -1400,7 +1427,7 @@ const file_eventnode_cluster_v1_chat_proto_rawDesc = "" +
 	"\x04take\x18\n" +
 	" \x01(\v2\x1e.eventnode.cluster.v1.ChatTakeH\x00R\x04take\x12A\n" +
 	"\thand_over\x18\v \x01(\v2\".eventnode.cluster.v1.ChatHandOverH\x00R\bhandOverB\x06\n" +
-	"\x04what\"\xc8\x06\n" +
+	"\x04what\"\xdc\x06\n" +
 	"\fChatResponse\x12G\n" +
 	"\bdispatch\x18\x02 \x01(\v2).eventnode.v1.ChatServiceDispatchResponseH\x00R\bdispatch\x12J\n" +
 	"\tsubscribe\x18\x03 \x01(\v2*.eventnode.v1.ChatServiceSubscribeResponseH\x00R\tsubscribe\x12P\n" +
@@ -1415,7 +1442,8 @@ const file_eventnode_cluster_v1_chat_proto_rawDesc = "" +
 	"\thand_over\x18\x0e \x01(\v2!.eventnode.cluster.v1.ChatBarrierH\x00R\bhandOver\x12;\n" +
 	"\arefusal\x18\v \x01(\x0e2!.eventnode.cluster.v1.ChatRefusalR\arefusal\x12\x18\n" +
 	"\amissing\x18\f \x01(\x04R\amissing\x125\n" +
-	"\x05error\x18\r \x01(\v2\x1f.eventnode.cluster.v1.ChatErrorR\x05errorB\x06\n" +
+	"\x05error\x18\r \x01(\v2\x1f.eventnode.cluster.v1.ChatErrorR\x05error\x12\x12\n" +
+	"\x04life\x18\x0f \x01(\x06R\x04lifeB\x06\n" +
 	"\x04what\"\xc1\x01\n" +
 	"\tChatError\x12\x16\n" +
 	"\x06reason\x18\x01 \x01(\tR\x06reason\x12\x18\n" +
@@ -1443,7 +1471,7 @@ const file_eventnode_cluster_v1_chat_proto_rawDesc = "" +
 	"\auser_id\x18\x01 \x01(\x04R\x06userId\x12\x1d\n" +
 	"\n" +
 	"session_id\x18\x02 \x01(\tR\tsessionId\x12\x12\n" +
-	"\x04seen\x18\x03 \x01(\x04R\x04seen\"\x82\x03\n" +
+	"\x04seen\x18\x03 \x01(\x04R\x04seen\"\xa2\x03\n" +
 	"\n" +
 	"ChatRecord\x12\x14\n" +
 	"\x05shard\x18\x01 \x01(\rR\x05shard\x12\x16\n" +
@@ -1454,7 +1482,11 @@ const file_eventnode_cluster_v1_chat_proto_rawDesc = "" +
 	"\x05since\x18\x06 \x01(\v2\x1a.google.protobuf.TimestampR\x05since\x12>\n" +
 	"\bpresence\x18\a \x01(\v2\".eventnode.cluster.v1.ChatPresenceR\bpresence\x12D\n" +
 	"\rsubscriptions\x18\b \x03(\v2\x1e.eventnode.v1.ChatSubscriptionR\rsubscriptions\x129\n" +
-	"\awatches\x18\t \x03(\v2\x1f.eventnode.cluster.v1.ChatWatchR\awatches\"B\n" +
+	"\awatches\x18\t \x03(\v2\x1f.eventnode.cluster.v1.ChatWatchR\awatches\x12\x1e\n" +
+	"\n" +
+	"generation\x18\n" +
+	" \x01(\x04R\n" +
+	"generation\"B\n" +
 	"\tChatWatch\x12\x1d\n" +
 	"\n" +
 	"channel_id\x18\x01 \x01(\x04R\tchannelId\x12\x16\n" +
@@ -1468,14 +1500,15 @@ const file_eventnode_cluster_v1_chat_proto_rawDesc = "" +
 	"\x03afk\x18\x04 \x01(\bR\x03afk\"Y\n" +
 	"\aChatLog\x12\x14\n" +
 	"\x05first\x18\x01 \x01(\x04R\x05first\x128\n" +
-	"\x06events\x18\x02 \x03(\v2 .eventnode.cluster.v1.ChatLoggedR\x06events\"z\n" +
+	"\x06events\x18\x02 \x03(\v2 .eventnode.cluster.v1.ChatLoggedR\x06events\"\x8e\x01\n" +
 	"\n" +
 	"ChatLogged\x12\x12\n" +
 	"\x04type\x18\x01 \x01(\tR\x04type\x12\x12\n" +
 	"\x04data\x18\x02 \x01(\fR\x04data\x12\x16\n" +
 	"\x06origin\x18\x03 \x01(\x04R\x06origin\x12\x16\n" +
 	"\x06number\x18\x04 \x01(\x04R\x06number\x12\x14\n" +
-	"\x05state\x18\x05 \x01(\tR\x05state\"\x98\x01\n" +
+	"\x05state\x18\x05 \x01(\tR\x05state\x12\x12\n" +
+	"\x04view\x18\x06 \x01(\bR\x04view\"\x98\x01\n" +
 	"\x0fChatSessionMeta\x12\x17\n" +
 	"\auser_id\x18\x01 \x01(\x04R\x06userId\x12\x14\n" +
 	"\x05shard\x18\x02 \x01(\rR\x05shard\x12\x16\n" +
