@@ -48,6 +48,7 @@ type world struct {
 	now     int64
 	nodes   []*node // those that live
 	lives   uint64
+	cut     []*node // they believe to be alive, and nobody hears them yet
 	clients []*client
 	events  []*dispatch
 	made    int
@@ -67,6 +68,8 @@ type node struct {
 	begun   []*dispatch      // in the queue
 	opened  map[*seat][]string
 	noting  map[*seat][]string
+	skipped []skip // in the queue
+	skips   []skip // in what is being written
 	writing []*storagev1.ChatEntry
 	written map[*seat]uint64
 	starts  []*dispatch // in what is being written
@@ -75,6 +78,12 @@ type node struct {
 	numbers uint64
 	events  uint64
 	calls   []call
+}
+
+// skip is a client that was not to have an event when it was handled.
+type skip struct {
+	d *dispatch
+	c *client
 }
 
 // call is an event on its way to a node.
@@ -105,6 +114,7 @@ type client struct {
 	on     *node
 	got    []*sessions.Event
 	lost   bool // it never was ready
+	muted  bool // it may not have anything now
 }
 
 type dispatch struct {
@@ -114,6 +124,8 @@ type dispatch struct {
 	number  int // of all
 	to      map[*node]bool
 	durable bool
+	not     map[*client]bool // who did not need to get it
+	never   map[*client]bool // who must not
 }
 
 func newWorld(t *testing.T, rnd *rand.Rand) *world {
@@ -133,13 +145,14 @@ func (w *world) start() {
 
 func (n *node) fresh() {
 	n.queue, n.newest, n.begun = NewQueue(n.life, "n", n.acked.MS, 1000), map[*seat]uint64{}, nil
-	n.opened = map[*seat][]string{}
+	n.opened, n.skipped = map[*seat][]string{}, nil
+	n.queue.most = 150 // so that a batch is several entries
 }
 
 func (w *world) node() *node { return w.nodes[w.rnd.IntN(len(w.nodes))] }
 
 func (w *world) step() {
-	switch w.rnd.IntN(14) {
+	switch w.rnd.IntN(17) {
 	case 0:
 		if len(w.clients) < 6 {
 			w.identify()
@@ -157,10 +170,19 @@ func (w *world) step() {
 	case 11:
 		w.make()
 	case 12:
-		if w.rnd.IntN(5) == 0 {
+		if w.rnd.IntN(3) == 0 {
 			w.crash(w.node())
 		}
 	case 13:
+		w.recover()
+	case 14:
+		if len(w.clients) > 0 {
+			c := w.clients[w.rnd.IntN(len(w.clients))]
+			c.muted = !c.muted
+		}
+	case 15:
+		w.haunt()
+	case 16:
 		w.recover()
 	}
 }
@@ -174,6 +196,7 @@ func (w *world) identify() {
 	s := n.seat(c, 1)
 	s.first = 1
 	c.seat, c.on = s, n
+	w.past(c, "")
 	w.open(n, s, false, eventnode.Position{})
 	w.send(n, s, &sessions.Event{Type: "READY"})
 	c.all["user:"+c.user.String()] = true
@@ -205,16 +228,18 @@ func (w *world) open(n *node, s *seat, complete bool, since eventnode.Position) 
 	}
 }
 
+// has reports whether the session was sent an event, here or elsewhere.
+func (s *seat) has(o sessions.Origin) bool {
+	return s.had[o] || slices.ContainsFunc(s.log, func(e *sessions.Event) bool { return e.Origin == o })
+}
+
 // send puts an event into a log, once.
 func (w *world) send(n *node, s *seat, e *sessions.Event) {
 	if s.adopted {
 		s.moved = append(s.moved, e)
 		return
 	}
-	if s.had[e.Origin] {
-		return
-	}
-	if e.Origin != (sessions.Origin{}) && slices.ContainsFunc(s.log, func(o *sessions.Event) bool { return o.Origin == e.Origin }) {
+	if e.Origin != (sessions.Origin{}) && s.has(e.Origin) {
 		return
 	}
 	s.log = append(s.log, e)
@@ -231,7 +256,7 @@ func (w *world) dispatch() {
 		topic = fmt.Sprint("user:", 1+w.rnd.IntN(6))
 	}
 	d := &dispatch{
-		origin: sessions.Origin{Node: n.life, Number: n.events}, by: n, number: len(w.events), to: map[*node]bool{n: true},
+		origin: sessions.Origin{Node: n.life, Number: n.events}, by: n, number: len(w.events), to: map[*node]bool{n: true}, not: map[*client]bool{}, never: map[*client]bool{},
 		request: &eventnodev1.ChatServiceDispatchRequest{Topics: []string{topic}, Type: "X", Data: fmt.Append(nil, len(w.events))},
 	}
 	w.events = append(w.events, d)
@@ -265,6 +290,13 @@ func (w *world) arrive(n *node) {
 		if !s.c.all[d.request.GetTopics()[0]] {
 			continue
 		}
+		if s.c.muted {
+			d.not[s.c] = true
+			if s.usable && !s.has(d.origin) {
+				n.skipped = append(n.skipped, skip{d, s.c})
+			}
+			continue
+		}
 		if w.rnd.IntN(8) == 0 && !s.adopted { // another view of it
 			v := &sessions.Event{Type: "X", Data: e.Data, Origin: d.origin, View: true}
 			w.send(n, s, v)
@@ -279,7 +311,7 @@ func (w *world) arrive(n *node) {
 func (w *world) write(n *node) {
 	if len(n.writing) == 0 {
 		n.queue.Alive()
-		n.writing, n.written, n.starts, n.noting = n.queue.Entries(), n.newest, n.begun, n.opened
+		n.writing, n.written, n.starts, n.noting, n.skips = n.queue.Entries(), n.newest, n.begun, n.opened, n.skipped
 		n.fresh()
 	}
 	w.append(n.writing[0])
@@ -293,6 +325,11 @@ func (w *world) write(n *node) {
 	for s, topics := range n.noting {
 		s.usable = true
 		s.c.noted(topics, len(w.events))
+	}
+	for _, k := range n.skips {
+		if w.arrived(k.d) && k.c.on == n {
+			k.d.never[k.c] = true
+		}
 	}
 	for _, d := range n.starts {
 		d.durable = true
@@ -340,9 +377,27 @@ func (w *world) subscribe() {
 	}
 	c := w.clients[w.rnd.IntN(len(w.clients))]
 	if s := c.seat; s != nil && s.usable && c.on.alive {
-		c.all[someTopics[w.rnd.IntN(4)]] = true
+		topic := someTopics[w.rnd.IntN(4)]
+		if !c.all[topic] {
+			w.past(c, topic)
+		}
+		c.all[topic] = true
 		w.open(c.on, s, true, eventnode.Position{})
 	}
+}
+
+// past notes what of a topic, or of all, is over before a client comes.
+func (w *world) past(c *client, topic string) {
+	for _, d := range w.events {
+		if d.durable && w.arrived(d) && (topic == "" || d.request.GetTopics()[0] == topic) {
+			d.never[c] = true
+		}
+	}
+}
+
+// arrived reports whether an event has arrived wherever it was sent.
+func (w *world) arrived(d *dispatch) bool {
+	return !slices.ContainsFunc(w.nodes, func(n *node) bool { return slices.Contains(n.calls, call{d}) })
 }
 
 // make has a node make an event by itself.
@@ -363,7 +418,9 @@ func (w *world) crash(n *node) {
 		w.append(n.writing[0])
 		n.writing = n.writing[1:]
 	}
-	n.alive = false
+	if n.alive = false; w.rnd.IntN(2) == 0 {
+		w.cut = append(w.cut, n)
+	}
 	w.nodes = slices.DeleteFunc(w.nodes, func(o *node) bool { return o == n })
 	for _, c := range w.clients {
 		if c.on == n && c.seat != nil && !c.seat.usable && len(c.got) == 0 {
@@ -371,6 +428,26 @@ func (w *world) crash(n *node) {
 		}
 	}
 	w.start()
+}
+
+// haunt has a node that was cut off go on with sessions that it has no more.
+func (w *world) haunt() {
+	if len(w.cut) == 0 {
+		return
+	}
+	n := w.cut[w.rnd.IntN(len(w.cut))]
+	for _, s := range n.seats {
+		if s.adopted || s.c.on == n || s.c.seat.adopted || !s.c.seat.usable {
+			continue // nobody else has it yet
+		}
+		w.open(n, s, true, eventnode.Position{})
+		w.send(n, s, &sessions.Event{Type: "STALE"})
+	}
+	for _, e := range append(n.writing, n.queue.Entries()...) {
+		w.append(e)
+	}
+	n.writing = nil
+	n.fresh()
 }
 
 // recover has a node adopt a session whose node has died, or has one that did so
@@ -421,6 +498,10 @@ func (w *world) complete(c *client) {
 		w.Fatalf("%s behind %d: %v", c.id, len(c.got), err)
 	}
 	for _, d := range x.Unsent(c.id) {
+		if c.muted {
+			w.event(d.Event.Origin).not[c] = true
+			continue
+		}
 		log = append(log, d.Event)
 	}
 	s.adopted, s.generation, s.first, s.released = false, was.Generation+1, uint64(len(c.got))+1, uint64(len(c.got))
@@ -448,6 +529,10 @@ func (w *world) flush(n *node) {
 	}
 }
 
+func (w *world) event(o sessions.Origin) *dispatch {
+	return w.events[slices.IndexFunc(w.events, func(d *dispatch) bool { return d.origin == o })]
+}
+
 // settle has all be written, arrive, be recovered and read.
 func (w *world) settle() {
 	for range 20 {
@@ -471,8 +556,8 @@ func (w *world) check() {
 		}
 		count := map[sessions.Origin]int{}
 		for i, e := range c.got {
-			if i == 0 && e.Type != "READY" {
-				w.Fatalf("%s began with %s", c.id, e.Type)
+			if (i == 0) != (e.Type == "READY") || e.Type == "STALE" {
+				w.Fatalf("%s got %s as its %d.", c.id, e.Type, i+1)
 			}
 			if e.Origin != (sessions.Origin{}) {
 				if count[e.Origin]++; count[e.Origin] > 1 {
@@ -486,7 +571,10 @@ func (w *world) check() {
 			if !c.all[topic] && count[d.origin] > 0 {
 				w.Fatalf("%s got %s of %s", c.id, d.request.GetData(), topic)
 			}
-			if d.durable && ok && d.number >= since && count[d.origin] == 0 {
+			if d.never[c] && count[d.origin] > 0 {
+				w.Fatalf("%s got %s of %s, which was not for it", c.id, d.request.GetData(), topic)
+			}
+			if d.durable && ok && !d.not[c] && d.number >= since && count[d.origin] == 0 {
 				w.Fatalf("%s did not get %s of %s, it has %d events", c.id, d.request.GetData(), topic, len(c.got))
 			}
 		}

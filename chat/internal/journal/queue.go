@@ -20,6 +20,7 @@ type Queue struct {
 	node     string
 	based    int64
 	maxBytes int
+	most     int // bytes of an entry, more or less
 
 	entries []*storagev1.ChatEntry // the last one grows
 	size    int                    // of the last one
@@ -34,7 +35,7 @@ type Queue struct {
 // time of the stream, in milliseconds since 1970. What is sent and has a payload of more
 // than maxBytes is not written in full.
 func NewQueue(life uint64, node string, based int64, maxBytes int) *Queue {
-	return &Queue{life: life, node: node, based: based, maxBytes: maxBytes}
+	return &Queue{life: life, node: node, based: based, maxBytes: maxBytes, most: entryBytes}
 }
 
 // Bytes is about how much is gathered.
@@ -74,7 +75,7 @@ func (q *Queue) Sent(session, seq uint64, e *sessions.Event) {
 	}
 	q.sent.Pairs = append(q.sent.Pairs, session, seq)
 	q.bytes += 8
-	if q.size += 8; q.size >= entryBytes {
+	if q.size += 8; q.size >= q.most {
 		q.begin()
 	}
 }
@@ -142,7 +143,7 @@ func (q *Queue) add(item *storagev1.ChatItem, size int) {
 
 // room begins an entry if the last one has not enough room.
 func (q *Queue) room(size int) {
-	if len(q.entries) == 0 || q.size > 0 && q.size+size > entryBytes {
+	if len(q.entries) == 0 || q.size > 0 && q.size+size > q.most {
 		q.begin()
 	}
 }
