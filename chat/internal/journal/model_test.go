@@ -48,6 +48,7 @@ type world struct {
 	now     int64
 	nodes   []*node // those that live
 	lives   uint64
+	tokens  uint64
 	cut     []*node // they believe to be alive, and nobody hears them yet
 	clients []*client
 	events  []*dispatch
@@ -96,6 +97,7 @@ type seat struct {
 	generation uint64
 	adopted    bool
 	flushed    bool
+	from       uint64 // the generation that it is taken from
 	moved      []*sessions.Event // while adopted
 	first      uint64
 	log        []*sessions.Event
@@ -129,7 +131,7 @@ type dispatch struct {
 }
 
 func newWorld(t *testing.T, rnd *rand.Rand) *world {
-	w := &world{T: t, rnd: rnd, now: 1_000_000}
+	w := &world{T: t, rnd: rnd, now: 1_000_000, tokens: 1}
 	for range 3 {
 		w.start()
 	}
@@ -466,14 +468,16 @@ func (w *world) recover() {
 			for _, n := range slices.Clone(w.nodes) {
 				w.flush(n)
 			}
-			c.seat.flushed = true
+			was, _, _ := w.index().Session(c.user, c.id)
+			w.tokens++ // the lock of that generation, which has been given back or is over if somebody had it
+			c.seat.flushed, c.seat.from, c.seat.generation = true, was.Generation, w.tokens
 		case w.rnd.IntN(2) == 0:
 			w.complete(c)
 		}
 	}
 }
 
-func (w *world) complete(c *client) {
+func (w *world) index() *Index {
 	x := NewIndex(Config{Window: time.Hour, Slack: time.Hour, Events: 10_000, Bytes: 1 << 30, Audience: func(topic string) ([]sessions.Snowflake, bool) {
 		if rest, ok := strings.CutPrefix(topic, "user:"); ok {
 			u, _ := sessions.ParseSnowflake(rest)
@@ -488,10 +492,18 @@ func (w *world) complete(c *client) {
 		}
 		x.Add(r.at, e)
 	}
-	s := c.seat
+	return x
+}
+
+func (w *world) complete(c *client) {
+	x, s := w.index(), c.seat
 	was, _, ok := x.Session(c.user, c.id)
 	if !ok {
 		w.Fatalf("%s is not known", c.id)
+	}
+	if was.Generation != s.from {
+		s.flushed = false
+		return
 	}
 	log, had, err := x.Log(c.id, uint64(len(c.got)))
 	if err != nil {
@@ -504,7 +516,7 @@ func (w *world) complete(c *client) {
 		}
 		log = append(log, d.Event)
 	}
-	s.adopted, s.generation, s.first, s.released = false, was.Generation+1, uint64(len(c.got))+1, uint64(len(c.got))
+	s.adopted, s.first, s.released = false, uint64(len(c.got))+1, uint64(len(c.got))
 	w.open(c.on, s, false, eventnode.Position{})
 	for _, e := range log {
 		w.send(c.on, s, e)

@@ -10,7 +10,7 @@ import (
 type Session struct {
 	ID   sessions.ID
 	User sessions.Snowflake
-	// Generation is how many nodes have had it, Life which life of Node had it last.
+	// Generation grows with each node that takes it; Life is which life of Node had it last.
 	Generation, Life uint64
 	Node             string
 	// Seen is when anything of that life was seen last.

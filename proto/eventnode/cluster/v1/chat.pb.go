@@ -100,6 +100,7 @@ type ChatRequest struct {
 	//	*ChatRequest_Unsubscribe
 	//	*ChatRequest_Remove
 	//	*ChatRequest_Barrier
+	//	*ChatRequest_Flush
 	//	*ChatRequest_List
 	//	*ChatRequest_Close
 	//	*ChatRequest_Lend
@@ -199,6 +200,15 @@ func (x *ChatRequest) GetBarrier() *ChatBarrier {
 	return nil
 }
 
+func (x *ChatRequest) GetFlush() *ChatBarrier {
+	if x != nil {
+		if x, ok := x.What.(*ChatRequest_Flush); ok {
+			return x.Flush
+		}
+	}
+	return nil
+}
+
 func (x *ChatRequest) GetList() *v1.ChatServiceListSessionsRequest {
 	if x != nil {
 		if x, ok := x.What.(*ChatRequest_List); ok {
@@ -273,6 +283,11 @@ type ChatRequest_Barrier struct {
 	Barrier *ChatBarrier `protobuf:"bytes,6,opt,name=barrier,proto3,oneof"`
 }
 
+type ChatRequest_Flush struct {
+	// Nothing: answer when what was dispatched here so far is journaled.
+	Flush *ChatBarrier `protobuf:"bytes,12,opt,name=flush,proto3,oneof"`
+}
+
 type ChatRequest_List struct {
 	// List sessions.
 	List *v1.ChatServiceListSessionsRequest `protobuf:"bytes,7,opt,name=list,proto3,oneof"`
@@ -308,6 +323,8 @@ func (*ChatRequest_Remove) isChatRequest_What() {}
 
 func (*ChatRequest_Barrier) isChatRequest_What() {}
 
+func (*ChatRequest_Flush) isChatRequest_What() {}
+
 func (*ChatRequest_List) isChatRequest_What() {}
 
 func (*ChatRequest_Close) isChatRequest_What() {}
@@ -335,6 +352,7 @@ type ChatResponse struct {
 	//	*ChatResponse_Lend
 	//	*ChatResponse_Take
 	//	*ChatResponse_HandOver
+	//	*ChatResponse_Flush
 	What isChatResponse_What `protobuf_oneof:"what"`
 	// Why a session was neither lent nor taken.
 	Refusal ChatRefusal `protobuf:"varint,11,opt,name=refusal,proto3,enum=eventnode.cluster.v1.ChatRefusal" json:"refusal,omitempty"`
@@ -475,6 +493,15 @@ func (x *ChatResponse) GetHandOver() *ChatBarrier {
 	return nil
 }
 
+func (x *ChatResponse) GetFlush() *ChatBarrier {
+	if x != nil {
+		if x, ok := x.What.(*ChatResponse_Flush); ok {
+			return x.Flush
+		}
+	}
+	return nil
+}
+
 func (x *ChatResponse) GetRefusal() ChatRefusal {
 	if x != nil {
 		return x.Refusal
@@ -557,6 +584,11 @@ type ChatResponse_HandOver struct {
 	HandOver *ChatBarrier `protobuf:"bytes,14,opt,name=hand_over,json=handOver,proto3,oneof"`
 }
 
+type ChatResponse_Flush struct {
+	// To flush.
+	Flush *ChatBarrier `protobuf:"bytes,16,opt,name=flush,proto3,oneof"`
+}
+
 func (*ChatResponse_Dispatch) isChatResponse_What() {}
 
 func (*ChatResponse_Subscribe) isChatResponse_What() {}
@@ -576,6 +608,8 @@ func (*ChatResponse_Lend) isChatResponse_What() {}
 func (*ChatResponse_Take) isChatResponse_What() {}
 
 func (*ChatResponse_HandOver) isChatResponse_What() {}
+
+func (*ChatResponse_Flush) isChatResponse_What() {}
 
 // ChatError is an error to whoever asked first.
 type ChatError struct {
@@ -1413,21 +1447,22 @@ var File_eventnode_cluster_v1_chat_proto protoreflect.FileDescriptor
 
 const file_eventnode_cluster_v1_chat_proto_rawDesc = "" +
 	"\n" +
-	"\x1feventnode/cluster/v1/chat.proto\x12\x14eventnode.cluster.v1\x1a\x17eventnode/v1/chat.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xc9\x05\n" +
+	"\x1feventnode/cluster/v1/chat.proto\x12\x14eventnode.cluster.v1\x1a\x17eventnode/v1/chat.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\x84\x06\n" +
 	"\vChatRequest\x12\x1a\n" +
 	"\bposition\x18\x01 \x01(\tR\bposition\x12@\n" +
 	"\bdispatch\x18\x02 \x01(\v2\".eventnode.cluster.v1.ChatDispatchH\x00R\bdispatch\x12I\n" +
 	"\tsubscribe\x18\x03 \x01(\v2).eventnode.v1.ChatServiceSubscribeRequestH\x00R\tsubscribe\x12O\n" +
 	"\vunsubscribe\x18\x04 \x01(\v2+.eventnode.v1.ChatServiceUnsubscribeRequestH\x00R\vunsubscribe\x12@\n" +
 	"\x06remove\x18\x05 \x01(\v2&.eventnode.v1.ChatServiceRemoveRequestH\x00R\x06remove\x12=\n" +
-	"\abarrier\x18\x06 \x01(\v2!.eventnode.cluster.v1.ChatBarrierH\x00R\abarrier\x12B\n" +
+	"\abarrier\x18\x06 \x01(\v2!.eventnode.cluster.v1.ChatBarrierH\x00R\abarrier\x129\n" +
+	"\x05flush\x18\f \x01(\v2!.eventnode.cluster.v1.ChatBarrierH\x00R\x05flush\x12B\n" +
 	"\x04list\x18\a \x01(\v2,.eventnode.v1.ChatServiceListSessionsRequestH\x00R\x04list\x12D\n" +
 	"\x05close\x18\b \x01(\v2,.eventnode.v1.ChatServiceCloseSessionRequestH\x00R\x05close\x124\n" +
 	"\x04lend\x18\t \x01(\v2\x1e.eventnode.cluster.v1.ChatLendH\x00R\x04lend\x124\n" +
 	"\x04take\x18\n" +
 	" \x01(\v2\x1e.eventnode.cluster.v1.ChatTakeH\x00R\x04take\x12A\n" +
 	"\thand_over\x18\v \x01(\v2\".eventnode.cluster.v1.ChatHandOverH\x00R\bhandOverB\x06\n" +
-	"\x04what\"\xdc\x06\n" +
+	"\x04what\"\x97\a\n" +
 	"\fChatResponse\x12G\n" +
 	"\bdispatch\x18\x02 \x01(\v2).eventnode.v1.ChatServiceDispatchResponseH\x00R\bdispatch\x12J\n" +
 	"\tsubscribe\x18\x03 \x01(\v2*.eventnode.v1.ChatServiceSubscribeResponseH\x00R\tsubscribe\x12P\n" +
@@ -1439,7 +1474,8 @@ const file_eventnode_cluster_v1_chat_proto_rawDesc = "" +
 	"\x04lend\x18\t \x01(\v2 .eventnode.cluster.v1.ChatRecordH\x00R\x04lend\x123\n" +
 	"\x04take\x18\n" +
 	" \x01(\v2\x1d.eventnode.cluster.v1.ChatLogH\x00R\x04take\x12@\n" +
-	"\thand_over\x18\x0e \x01(\v2!.eventnode.cluster.v1.ChatBarrierH\x00R\bhandOver\x12;\n" +
+	"\thand_over\x18\x0e \x01(\v2!.eventnode.cluster.v1.ChatBarrierH\x00R\bhandOver\x129\n" +
+	"\x05flush\x18\x10 \x01(\v2!.eventnode.cluster.v1.ChatBarrierH\x00R\x05flush\x12;\n" +
 	"\arefusal\x18\v \x01(\x0e2!.eventnode.cluster.v1.ChatRefusalR\arefusal\x12\x18\n" +
 	"\amissing\x18\f \x01(\x04R\amissing\x125\n" +
 	"\x05error\x18\r \x01(\v2\x1f.eventnode.cluster.v1.ChatErrorR\x05error\x12\x12\n" +
@@ -1573,36 +1609,38 @@ var file_eventnode_cluster_v1_chat_proto_depIdxs = []int32{
 	17, // 2: eventnode.cluster.v1.ChatRequest.unsubscribe:type_name -> eventnode.v1.ChatServiceUnsubscribeRequest
 	18, // 3: eventnode.cluster.v1.ChatRequest.remove:type_name -> eventnode.v1.ChatServiceRemoveRequest
 	5,  // 4: eventnode.cluster.v1.ChatRequest.barrier:type_name -> eventnode.cluster.v1.ChatBarrier
-	19, // 5: eventnode.cluster.v1.ChatRequest.list:type_name -> eventnode.v1.ChatServiceListSessionsRequest
-	20, // 6: eventnode.cluster.v1.ChatRequest.close:type_name -> eventnode.v1.ChatServiceCloseSessionRequest
-	6,  // 7: eventnode.cluster.v1.ChatRequest.lend:type_name -> eventnode.cluster.v1.ChatLend
-	7,  // 8: eventnode.cluster.v1.ChatRequest.take:type_name -> eventnode.cluster.v1.ChatTake
-	8,  // 9: eventnode.cluster.v1.ChatRequest.hand_over:type_name -> eventnode.cluster.v1.ChatHandOver
-	21, // 10: eventnode.cluster.v1.ChatResponse.dispatch:type_name -> eventnode.v1.ChatServiceDispatchResponse
-	22, // 11: eventnode.cluster.v1.ChatResponse.subscribe:type_name -> eventnode.v1.ChatServiceSubscribeResponse
-	23, // 12: eventnode.cluster.v1.ChatResponse.unsubscribe:type_name -> eventnode.v1.ChatServiceUnsubscribeResponse
-	24, // 13: eventnode.cluster.v1.ChatResponse.remove:type_name -> eventnode.v1.ChatServiceRemoveResponse
-	5,  // 14: eventnode.cluster.v1.ChatResponse.barrier:type_name -> eventnode.cluster.v1.ChatBarrier
-	25, // 15: eventnode.cluster.v1.ChatResponse.list:type_name -> eventnode.v1.ChatServiceListSessionsResponse
-	26, // 16: eventnode.cluster.v1.ChatResponse.close:type_name -> eventnode.v1.ChatServiceCloseSessionResponse
-	9,  // 17: eventnode.cluster.v1.ChatResponse.lend:type_name -> eventnode.cluster.v1.ChatRecord
-	12, // 18: eventnode.cluster.v1.ChatResponse.take:type_name -> eventnode.cluster.v1.ChatLog
-	5,  // 19: eventnode.cluster.v1.ChatResponse.hand_over:type_name -> eventnode.cluster.v1.ChatBarrier
-	0,  // 20: eventnode.cluster.v1.ChatResponse.refusal:type_name -> eventnode.cluster.v1.ChatRefusal
-	3,  // 21: eventnode.cluster.v1.ChatResponse.error:type_name -> eventnode.cluster.v1.ChatError
-	15, // 22: eventnode.cluster.v1.ChatError.details:type_name -> eventnode.cluster.v1.ChatError.DetailsEntry
-	27, // 23: eventnode.cluster.v1.ChatDispatch.request:type_name -> eventnode.v1.ChatServiceDispatchRequest
-	28, // 24: eventnode.cluster.v1.ChatRecord.since:type_name -> google.protobuf.Timestamp
-	11, // 25: eventnode.cluster.v1.ChatRecord.presence:type_name -> eventnode.cluster.v1.ChatPresence
-	29, // 26: eventnode.cluster.v1.ChatRecord.subscriptions:type_name -> eventnode.v1.ChatSubscription
-	10, // 27: eventnode.cluster.v1.ChatRecord.watches:type_name -> eventnode.cluster.v1.ChatWatch
-	13, // 28: eventnode.cluster.v1.ChatLog.events:type_name -> eventnode.cluster.v1.ChatLogged
-	11, // 29: eventnode.cluster.v1.ChatSessionMeta.presence:type_name -> eventnode.cluster.v1.ChatPresence
-	30, // [30:30] is the sub-list for method output_type
-	30, // [30:30] is the sub-list for method input_type
-	30, // [30:30] is the sub-list for extension type_name
-	30, // [30:30] is the sub-list for extension extendee
-	0,  // [0:30] is the sub-list for field type_name
+	5,  // 5: eventnode.cluster.v1.ChatRequest.flush:type_name -> eventnode.cluster.v1.ChatBarrier
+	19, // 6: eventnode.cluster.v1.ChatRequest.list:type_name -> eventnode.v1.ChatServiceListSessionsRequest
+	20, // 7: eventnode.cluster.v1.ChatRequest.close:type_name -> eventnode.v1.ChatServiceCloseSessionRequest
+	6,  // 8: eventnode.cluster.v1.ChatRequest.lend:type_name -> eventnode.cluster.v1.ChatLend
+	7,  // 9: eventnode.cluster.v1.ChatRequest.take:type_name -> eventnode.cluster.v1.ChatTake
+	8,  // 10: eventnode.cluster.v1.ChatRequest.hand_over:type_name -> eventnode.cluster.v1.ChatHandOver
+	21, // 11: eventnode.cluster.v1.ChatResponse.dispatch:type_name -> eventnode.v1.ChatServiceDispatchResponse
+	22, // 12: eventnode.cluster.v1.ChatResponse.subscribe:type_name -> eventnode.v1.ChatServiceSubscribeResponse
+	23, // 13: eventnode.cluster.v1.ChatResponse.unsubscribe:type_name -> eventnode.v1.ChatServiceUnsubscribeResponse
+	24, // 14: eventnode.cluster.v1.ChatResponse.remove:type_name -> eventnode.v1.ChatServiceRemoveResponse
+	5,  // 15: eventnode.cluster.v1.ChatResponse.barrier:type_name -> eventnode.cluster.v1.ChatBarrier
+	25, // 16: eventnode.cluster.v1.ChatResponse.list:type_name -> eventnode.v1.ChatServiceListSessionsResponse
+	26, // 17: eventnode.cluster.v1.ChatResponse.close:type_name -> eventnode.v1.ChatServiceCloseSessionResponse
+	9,  // 18: eventnode.cluster.v1.ChatResponse.lend:type_name -> eventnode.cluster.v1.ChatRecord
+	12, // 19: eventnode.cluster.v1.ChatResponse.take:type_name -> eventnode.cluster.v1.ChatLog
+	5,  // 20: eventnode.cluster.v1.ChatResponse.hand_over:type_name -> eventnode.cluster.v1.ChatBarrier
+	5,  // 21: eventnode.cluster.v1.ChatResponse.flush:type_name -> eventnode.cluster.v1.ChatBarrier
+	0,  // 22: eventnode.cluster.v1.ChatResponse.refusal:type_name -> eventnode.cluster.v1.ChatRefusal
+	3,  // 23: eventnode.cluster.v1.ChatResponse.error:type_name -> eventnode.cluster.v1.ChatError
+	15, // 24: eventnode.cluster.v1.ChatError.details:type_name -> eventnode.cluster.v1.ChatError.DetailsEntry
+	27, // 25: eventnode.cluster.v1.ChatDispatch.request:type_name -> eventnode.v1.ChatServiceDispatchRequest
+	28, // 26: eventnode.cluster.v1.ChatRecord.since:type_name -> google.protobuf.Timestamp
+	11, // 27: eventnode.cluster.v1.ChatRecord.presence:type_name -> eventnode.cluster.v1.ChatPresence
+	29, // 28: eventnode.cluster.v1.ChatRecord.subscriptions:type_name -> eventnode.v1.ChatSubscription
+	10, // 29: eventnode.cluster.v1.ChatRecord.watches:type_name -> eventnode.cluster.v1.ChatWatch
+	13, // 30: eventnode.cluster.v1.ChatLog.events:type_name -> eventnode.cluster.v1.ChatLogged
+	11, // 31: eventnode.cluster.v1.ChatSessionMeta.presence:type_name -> eventnode.cluster.v1.ChatPresence
+	32, // [32:32] is the sub-list for method output_type
+	32, // [32:32] is the sub-list for method input_type
+	32, // [32:32] is the sub-list for extension type_name
+	32, // [32:32] is the sub-list for extension extendee
+	0,  // [0:32] is the sub-list for field type_name
 }
 
 func init() { file_eventnode_cluster_v1_chat_proto_init() }
@@ -1616,6 +1654,7 @@ func file_eventnode_cluster_v1_chat_proto_init() {
 		(*ChatRequest_Unsubscribe)(nil),
 		(*ChatRequest_Remove)(nil),
 		(*ChatRequest_Barrier)(nil),
+		(*ChatRequest_Flush)(nil),
 		(*ChatRequest_List)(nil),
 		(*ChatRequest_Close)(nil),
 		(*ChatRequest_Lend)(nil),
@@ -1633,6 +1672,7 @@ func file_eventnode_cluster_v1_chat_proto_init() {
 		(*ChatResponse_Lend)(nil),
 		(*ChatResponse_Take)(nil),
 		(*ChatResponse_HandOver)(nil),
+		(*ChatResponse_Flush)(nil),
 	}
 	type x struct{}
 	out := protoimpl.TypeBuilder{

@@ -316,7 +316,7 @@ type ChatOpened struct {
 	UserId uint64 `protobuf:"varint,2,opt,name=user_id,json=userId,proto3" json:"user_id,omitempty"`
 	// Names the session in this life of the node.
 	Number uint64 `protobuf:"varint,3,opt,name=number,proto3" json:"number,omitempty"`
-	// How many nodes have had it, this one included. The greatest has it now.
+	// Grows with each node that takes it over. The greatest has it now.
 	Generation uint64 `protobuf:"varint,4,opt,name=generation,proto3" json:"generation,omitempty"`
 	// What it is.
 	Record *v11.ChatRecord `protobuf:"bytes,5,opt,name=record,proto3" json:"record,omitempty"`
