@@ -42,7 +42,9 @@ func (h *Hub) answer(ctx context.Context, req *clusterv1.ChatRequest) (*clusterv
 	case *clusterv1.ChatRequest_Lend:
 		return h.lend(ctx, what.Lend), nil
 	case *clusterv1.ChatRequest_Take:
-		return h.give(what.Take), nil
+		return h.give(ctx, what.Take), nil
+	case *clusterv1.ChatRequest_Flush:
+		return &clusterv1.ChatResponse{What: &clusterv1.ChatResponse_Flush{Flush: &clusterv1.ChatBarrier{}}}, h.journal.flush(ctx)
 	default:
 		return nil, fmt.Errorf("this node does not know what it is asked; is it older than the other one?: %w", eventnode.ErrUnavailable)
 	}

@@ -96,6 +96,8 @@ type Delivery struct {
 	views        map[sessions.Snowflake]*sessions.Event
 	stripped     *sessions.Event
 	reached      []sessions.ID
+	alone        *sessions.Session // nil: all; else only this one, and it is not sent yet
+	kept         *sessions.Event   // what it is to be sent
 }
 
 // Type is the event's type.
@@ -111,6 +113,12 @@ func (d *Delivery) Subscribers() iter.Seq[*sessions.Session] {
 		if in == nil {
 			return
 		}
+		if d.alone != nil {
+			if f, ok := in.flags[d.alone]; ok && f.wanted(d.event.Type) {
+				yield(d.alone)
+			}
+			return
+		}
 		for s, f := range in.flags {
 			if f.wanted(d.event.Type) && !yield(s) {
 				return
@@ -121,12 +129,12 @@ func (d *Delivery) Subscribers() iter.Seq[*sessions.Session] {
 
 // OfUser are all sessions of a user on this node.
 func (d *Delivery) OfUser(user sessions.Snowflake) []*sessions.Session {
-	return d.hub.manager.OfUser(user)
+	return d.aloneOf(d.hub.manager.OfUser(user))
 }
 
 // OfGuild are those whose shard has a guild.
 func (d *Delivery) OfGuild(user, guild sessions.Snowflake) []*sessions.Session {
-	return d.hub.manager.OfGuild(user, guild)
+	return d.aloneOf(d.hub.manager.OfGuild(user, guild))
 }
 
 // Send sends the event to a session: once, if the caller's filters let it, and if the
@@ -155,7 +163,7 @@ func (d *Delivery) send(s *sessions.Session, e *sessions.Event) bool {
 	if d.hides(s) {
 		e = d.withoutContent()
 	}
-	if _, err := s.Send(e); err != nil {
+	if !d.put(s, e) {
 		return false
 	}
 	if d.many {
@@ -183,7 +191,7 @@ func (d *Delivery) wanted(s *sessions.Session) bool {
 
 // variant is the event with another payload.
 func (d *Delivery) variant(data []byte) *sessions.Event {
-	return &sessions.Event{Type: d.event.Type, Data: data, Origin: d.event.Origin}
+	return &sessions.Event{Type: d.event.Type, Data: data, Origin: d.event.Origin, View: true}
 }
 
 // filter chooses sessions.

@@ -44,6 +44,7 @@ type Hub struct {
 	life    uint64        // tells this life of the node from all others, in origins
 	number  atomic.Uint64 // of the newest event from here
 	kick    chan struct{} // one place: there are interests or ends to be told
+	journal *diary        // nil: nothing is journaled
 
 	// mu guards the directory, who subscribes to what, and what is known of sessions
 	// elsewhere. Events are sent under its read lock, so none is on its way to a session
@@ -52,6 +53,8 @@ type Hub struct {
 	table  *table
 	roster *roster
 	ended  []sessions.ID // to be unregistered
+	// suspects are sessions of this node that another one says it has; with a journal.
+	suspects map[sessions.ID]bool
 
 	// wantMu guards which other nodes want what, and orders what this one says of itself.
 	wantMu sync.RWMutex
@@ -81,6 +84,12 @@ func New(cfg Config) (*Hub, error) {
 		h.kinds[b.Kind()] = b
 	}
 	cfg.Sessions.OnEnd, cfg.Sessions.Registerer = h.onEnd, cfg.Registerer
+	if h.journal, err = newDiary(h); err != nil {
+		return nil, err
+	}
+	if h.journal != nil {
+		cfg.Sessions.OnSend, h.table.changed = h.journal.onSend, map[*sessions.Session]bool{}
+	}
 	if h.manager, err = sessions.New(cfg.Sessions); err != nil {
 		return nil, err
 	}
@@ -95,6 +104,7 @@ func (h *Hub) Sessions() *sessions.Manager { return h.manager }
 func (h *Hub) Run(ctx context.Context) error {
 	g, running := errgroup.WithContext(ctx)
 	g.Go(func() error { return h.manager.Run(running) })
+	g.Go(func() error { return h.journal.run(running, h.due) })
 	g.Go(func() error {
 		for {
 			select {
@@ -112,6 +122,7 @@ func (h *Hub) Run(ctx context.Context) error {
 
 // onEnd forgets a session that has ended.
 func (h *Hub) onEnd(s *sessions.Session, why sessions.Reason) {
+	h.journal.over(s, why)
 	h.mu.Lock()
 	h.table.drop(s)
 	h.lists.leave(s)
@@ -138,6 +149,7 @@ func (h *Hub) say(ctx context.Context) {
 	more, less := h.table.wants()
 	ended := h.ended
 	h.ended = nil
+	h.journal.tellAll(h.table.changed)
 	h.mu.Unlock()
 	if len(ended) > 0 {
 		h.tellFailure("unregister sessions", h.cfg.Cluster.Unregister(ctx, ended))
@@ -160,7 +172,18 @@ func (h *Hub) tellFailure(what string, err error) {
 // settle tells the other nodes, and waits until they know.
 func (h *Hub) settle(ctx context.Context) (missing []eventnode.NodeID) {
 	h.say(ctx)
-	return h.cfg.Cluster.Wait(ctx)
+	missing = h.cfg.Cluster.Wait(ctx)
+	if h.confirm(ctx) != nil {
+		missing = append(missing, h.cfg.Node.ID)
+	}
+	return missing
+}
+
+// confirm waits until what was said to the journal is written.
+func (h *Hub) confirm(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, h.cfg.CallTimeout)
+	defer cancel()
+	return h.journal.flush(ctx)
 }
 
 // SetInterest says that another node wants events of a topic, or does not any more. The

@@ -36,8 +36,14 @@ import (
 // Session.Attach does.
 func (h *Hub) Resume(ctx context.Context, user sessions.Snowflake, sid sessions.ID, seen uint64) (*sessions.Socket, error) {
 	s, err := h.manager.SessionOf(user, sid)
+	if err == nil {
+		err = h.stillMine(ctx, s)
+	}
 	if errors.Is(err, sessions.ErrNotFound) {
 		s, err = h.fetch(ctx, user, sid, seen)
+		if h.journal != nil && recoverable(err) {
+			s, err = h.recover(ctx, user, sid, seen, err)
+		}
 	}
 	if err != nil {
 		return nil, err
@@ -74,6 +80,7 @@ func (h *Hub) fetchFrom(ctx context.Context, node eventnode.NodeID, user session
 		return nil, err
 	}
 	record := lent.GetLend()
+	since := h.journal.recently()
 	s, err := h.adopt(ctx, user, sid, record)
 	if err != nil {
 		return nil, err
@@ -84,7 +91,12 @@ func (h *Hub) fetchFrom(ctx context.Context, node eventnode.NodeID, user session
 		h.manager.End(sid)
 		return nil, err
 	}
-	s.Complete(taken.GetTake().GetFirst(), eventsFromProto(taken.GetTake().GetEvents()))
+	log := taken.GetTake()
+	if err := h.goOn(ctx, s, log.GetGeneration(), since, func() {
+		s.Complete(log.GetFirst(), eventsFromProto(log.GetEvents()), hadFromProto(log.GetHad())...)
+	}); err != nil {
+		return nil, err
+	}
 	h.watchAgain(s, record.GetWatches())
 	return s, nil
 }
@@ -161,14 +173,19 @@ func (h *Hub) watchAgain(s *sessions.Session, watches []*clusterv1.ChatWatch) {
 func (h *Hub) lend(ctx context.Context, req *clusterv1.ChatLend) *clusterv1.ChatResponse {
 	s, err := h.manager.SessionOf(id(req.GetUserId()), sessions.ID(req.GetSessionId()))
 	if err != nil {
-		return refuse(err)
+		return h.unknown(sessions.ID(req.GetSessionId()), err)
+	}
+	if err := h.stillMine(ctx, s); err != nil {
+		return h.unknown(s.ID(), err)
 	}
 	if s.Attached() && !h.cfg.Release(ctx, s) {
-		return refuse(sessions.ErrAttached)
+		resp := refuse(sessions.ErrAttached)
+		resp.Life = h.life
+		return resp
 	}
 	h.mu.RLock()
 	defer h.mu.RUnlock()
-	return &clusterv1.ChatResponse{What: &clusterv1.ChatResponse_Lend{Lend: h.record(s)}}
+	return &clusterv1.ChatResponse{What: &clusterv1.ChatResponse_Lend{Lend: h.record(s)}, Life: h.life}
 }
 
 // record is a session without its events. The caller holds mu.
@@ -188,15 +205,25 @@ func (h *Hub) record(s *sessions.Session) *clusterv1.ChatRecord {
 }
 
 // give ends a session here and hands over what its client has not seen.
-func (h *Hub) give(req *clusterv1.ChatTake) *clusterv1.ChatResponse {
-	first, events, err := h.manager.Give(id(req.GetUserId()), sessions.ID(req.GetSessionId()), req.GetSeen())
+func (h *Hub) give(ctx context.Context, req *clusterv1.ChatTake) *clusterv1.ChatResponse {
+	user, sid := id(req.GetUserId()), sessions.ID(req.GetSessionId())
+	s, err := h.manager.SessionOf(user, sid)
 	if err != nil {
 		return refuse(err)
 	}
-	log := &clusterv1.ChatLog{First: first}
+	generation, done, err := h.journal.pass(ctx, s)
+	if err != nil {
+		return h.unknown(sid, err)
+	}
+	log := &clusterv1.ChatLog{Generation: generation, Had: hadToProto(s.Had(req.GetSeen()))}
+	first, events, err := h.manager.Give(user, sid, req.GetSeen())
+	if done(err == nil); err != nil {
+		return refuse(err)
+	}
+	log.First = first
 	for _, e := range events {
 		log.Events = append(log.Events, &clusterv1.ChatLogged{
-			Type: e.Type, Data: e.Data, Origin: e.Origin.Node, Number: e.Origin.Number, State: e.State,
+			Type: e.Type, Data: e.Data, Origin: e.Origin.Node, Number: e.Origin.Number, State: e.State, View: e.View,
 		})
 	}
 	return &clusterv1.ChatResponse{What: &clusterv1.ChatResponse_Take{Take: log}}
@@ -205,7 +232,7 @@ func (h *Hub) give(req *clusterv1.ChatTake) *clusterv1.ChatResponse {
 func eventsFromProto(logged []*clusterv1.ChatLogged) (events []*sessions.Event) {
 	for _, l := range logged {
 		events = append(events, &sessions.Event{
-			Type: l.GetType(), Data: l.GetData(), State: l.GetState(), Origin: sessions.Origin{Node: l.GetOrigin(), Number: l.GetNumber()},
+			Type: l.GetType(), Data: l.GetData(), State: l.GetState(), View: l.GetView(), Origin: sessions.Origin{Node: l.GetOrigin(), Number: l.GetNumber()},
 		})
 	}
 	return events

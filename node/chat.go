@@ -14,6 +14,7 @@ import (
 	"github.com/eventnode/eventnode/chat"
 	"github.com/eventnode/eventnode/chat/directory"
 	"github.com/eventnode/eventnode/gateway"
+	"github.com/eventnode/eventnode/internal/streamsdk"
 	clusterv1 "github.com/eventnode/eventnode/proto/eventnode/cluster/v1"
 	eventnodev1 "github.com/eventnode/eventnode/proto/eventnode/v1"
 	"github.com/eventnode/eventnode/sessions"
@@ -28,6 +29,9 @@ type Chat struct {
 	Stream string
 	// Kinds are backends beside the six; the same on all nodes. Defaults to none.
 	Kinds []chat.Backend
+	// Journal is the durable stream that has sessions outlive their nodes; the same on all
+	// nodes. It is made if it is not there. Empty: off.
+	Journal string
 	// Sessions is about those of this node. Its OnEnd is not used.
 	Sessions sessions.Config
 	// GatewayAddress is the HOST:PORT where clients connect. Empty: off.
@@ -77,7 +81,7 @@ func (p *parts) openChat() (*chatService, error) {
 		return nil, err
 	}
 	c.hub, err = chat.New(chat.Config{
-		Node: p.self, Cluster: c.cluster, Directory: state, Progress: c.log, Kinds: cfg.Kinds, Sessions: cfg.Sessions,
+		Journal: p.chatJournal(), Node: p.self, Cluster: c.cluster, Directory: state, Progress: c.log, Kinds: cfg.Kinds, Sessions: cfg.Sessions,
 		Release: c.release, MaxEventBytes: p.cfg.Limits.MaxEventBytes, Logger: p.cfg.Logger, Registerer: p.cfg.Registry,
 	})
 	if err != nil {
@@ -85,6 +89,14 @@ func (p *parts) openChat() (*chatService, error) {
 	}
 	c.service = chat.NewService(c.hub, c.log, state)
 	return c, c.openGateway()
+}
+
+// chatJournal is what has sessions outlive their nodes; nil: nothing.
+func (p *parts) chatJournal() *chat.Journal {
+	if p.cfg.Chat.Journal == "" {
+		return nil
+	}
+	return &chat.Journal{Streams: p.streams(""), Locks: streamsdk.NewLocks(p.streamsConfig("")), Stream: p.cfg.Chat.Journal}
 }
 
 // openGateway opens the gateway's address, where everybody is told to come back later

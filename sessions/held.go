@@ -62,14 +62,20 @@ type moved struct {
 	until time.Time
 }
 
-func newMoved(log replay.Log[*Event], now time.Time) *moved {
-	m := &moved{had: map[Origin]bool{}, until: now.Add(straggling)}
+func newMoved(had []Origin, now time.Time) *moved {
+	m := &moved{had: make(map[Origin]bool, len(had)), until: now.Add(straggling)}
+	for _, o := range had {
+		m.had[o] = true
+	}
+	return m
+}
+
+func (m *moved) add(log replay.Log[*Event]) {
 	for n := log.First(); n <= log.Last(); n++ {
 		if e, _ := log.At(n); e.Origin != (Origin{}) {
 			m.had[e.Origin] = true
 		}
 	}
-	return m
 }
 
 // had reports whether an event was there when the session came. The caller holds mu.

@@ -1,6 +1,8 @@
 package sessions
 
 import (
+	"maps"
+	"slices"
 	"time"
 
 	"github.com/eventnode/eventnode/sessions/internal/replay"
@@ -23,8 +25,8 @@ func (m *Manager) Adopt(id ID, who Identity, since time.Time) (*Session, error) 
 // Complete puts what the session was sent elsewhere before what it was sent here since:
 // events in order, the first of which has a number. What was sent in both places stands
 // where it was there. The numbers of what was sent here begin anew, for nobody has seen
-// them.
-func (s *Session) Complete(first uint64, before []*Event) {
+// them. had is more of what it was sent there, which may be on its way to this node still.
+func (s *Session) Complete(first uint64, before []*Event, had ...Origin) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	since := s.log
@@ -33,10 +35,13 @@ func (s *Session) Complete(first uint64, before []*Event) {
 	for _, e := range before {
 		s.send(e)
 	}
+	s.moved = newMoved(had, time.Now())
 	for _, e := range unsent(before, since) {
-		s.send(e)
+		if !s.had(e) {
+			s.send(e)
+		}
 	}
-	s.moved = newMoved(s.log, time.Now())
+	s.moved.add(s.log)
 }
 
 // unsent is what of a log is news to whoever was sent other events before: what comes
@@ -65,6 +70,22 @@ func unsent(before []*Event, log replay.Log[*Event]) (news []*Event) {
 		}
 	}
 	return news
+}
+
+// Had are the origins of what a session was sent up to a number, as far as it is kept:
+// for Complete.
+func (s *Session) Had(seen uint64) (had []Origin) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.moved != nil {
+		had = slices.Collect(maps.Keys(s.moved.had))
+	}
+	for n := s.log.First(); n <= min(seen, s.log.Last()); n++ {
+		if e, _ := s.log.At(n); e.Origin != (Origin{}) {
+			had = append(had, e.Origin)
+		}
+	}
+	return had
 }
 
 // Give ends a session here, for it goes on elsewhere, and returns what a client that has

@@ -97,7 +97,7 @@ type seat struct {
 	generation uint64
 	adopted    bool
 	flushed    bool
-	from       uint64 // the generation that it is taken from
+	from       uint64            // the generation that it is taken from
 	moved      []*sessions.Event // while adopted
 	first      uint64
 	log        []*sessions.Event

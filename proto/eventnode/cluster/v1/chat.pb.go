@@ -1230,7 +1230,12 @@ type ChatLog struct {
 	// The number of the first of these.
 	First uint64 `protobuf:"varint,1,opt,name=first,proto3" json:"first,omitempty"`
 	// In order, without holes.
-	Events        []*ChatLogged `protobuf:"bytes,2,rep,name=events,proto3" json:"events,omitempty"`
+	Events []*ChatLogged `protobuf:"bytes,2,rep,name=events,proto3" json:"events,omitempty"`
+	// Origins and numbers in turn, of what it was sent before: that may be on its way to
+	// others still.
+	Had []uint64 `protobuf:"fixed64,3,rep,packed,name=had,proto3" json:"had,omitempty"`
+	// The generation of whoever takes it, if sessions are journaled.
+	Generation    uint64 `protobuf:"varint,4,opt,name=generation,proto3" json:"generation,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1277,6 +1282,20 @@ func (x *ChatLog) GetEvents() []*ChatLogged {
 		return x.Events
 	}
 	return nil
+}
+
+func (x *ChatLog) GetHad() []uint64 {
+	if x != nil {
+		return x.Had
+	}
+	return nil
+}
+
+func (x *ChatLog) GetGeneration() uint64 {
+	if x != nil {
+		return x.Generation
+	}
+	return 0
 }
 
 // ChatLogged is one event of it.
@@ -1533,10 +1552,14 @@ const file_eventnode_cluster_v1_chat_proto_rawDesc = "" +
 	"activities\x18\x02 \x01(\fR\n" +
 	"activities\x12\x14\n" +
 	"\x05since\x18\x03 \x01(\x03R\x05since\x12\x10\n" +
-	"\x03afk\x18\x04 \x01(\bR\x03afk\"Y\n" +
+	"\x03afk\x18\x04 \x01(\bR\x03afk\"\x8b\x01\n" +
 	"\aChatLog\x12\x14\n" +
 	"\x05first\x18\x01 \x01(\x04R\x05first\x128\n" +
-	"\x06events\x18\x02 \x03(\v2 .eventnode.cluster.v1.ChatLoggedR\x06events\"\x8e\x01\n" +
+	"\x06events\x18\x02 \x03(\v2 .eventnode.cluster.v1.ChatLoggedR\x06events\x12\x10\n" +
+	"\x03had\x18\x03 \x03(\x06R\x03had\x12\x1e\n" +
+	"\n" +
+	"generation\x18\x04 \x01(\x04R\n" +
+	"generation\"\x8e\x01\n" +
 	"\n" +
 	"ChatLogged\x12\x12\n" +
 	"\x04type\x18\x01 \x01(\tR\x04type\x12\x12\n" +
