@@ -28,7 +28,7 @@ const firstGeneration = 1
 
 // lockOf is the lock by which a session is taken from a generation.
 func lockOf(id sessions.ID, generation uint64) string {
-	return "chat-session/" + string(id) + "/" + strconv.FormatUint(generation, 10)
+	return "chat-session." + string(id) + "." + strconv.FormatUint(generation, 10)
 }
 
 // generationOf is what the holder of a lock makes of a session.
