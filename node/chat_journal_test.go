@@ -179,7 +179,7 @@ func (s *seen) take(p gatewaytest.Payload) {
 func TestChatJournalKill(t *testing.T) {
 	m := mortals(t)
 	for round := range 5 {
-		t.Run(fmt.Sprint("round ", round+1), func(t *testing.T) { m.t = t; killRound(t, m, round) })
+		t.Run(fmt.Sprint("round ", round+1), func(t *testing.T) { killRound(t, m, round) })
 		if t.Failed() {
 			return
 		}
