@@ -27,6 +27,8 @@ type part struct {
 	// earlier is what it was sent before: by the nodes that had it, and what its client has
 	// seen.
 	earlier []*thing
+	// before are the lives that had it: what these have done with is settled, too.
+	before []uint64
 
 	// since is from where on dispatched events count, added the same of topics that it
 	// subscribed to later.
@@ -119,12 +121,16 @@ func (p *part) describe(o *storagev1.ChatOpened, at eventnode.Position) {
 	p.record = o.GetRecord()
 }
 
+// mostLives bounds the lives that are known to have had a session.
+const mostLives = 16
+
 // inherit takes over what the session was sent elsewhere: it may be on its way to the node
 // that has it now.
 func (p *part) inherit(was *part, most int) {
 	p.earlier = slices.Concat(was.earlier, was.events)
 	p.earlier = slices.DeleteFunc(p.earlier, func(t *thing) bool { return t.gone })
 	p.earlier = slices.Clone(p.earlier[max(0, len(p.earlier)-most):])
+	p.before = append(slices.Clone(was.before[max(0, len(was.before)-mostLives+1):]), was.life.id)
 }
 
 func topics(r *clusterv1.ChatRecord) map[string]bool {
@@ -210,7 +216,7 @@ func (x *Index) Unsent(id sessions.ID) (unsent []Dispatched) {
 	found := map[*thing][]string{}
 	look := func(list []*thing, topic string, from eventnode.Position) {
 		for _, t := range after(list, from) {
-			if !t.gone && !sent[t.origin] && !slices.Contains(t.handled, p.life.id) {
+			if !t.gone && !sent[t.origin] && !slices.ContainsFunc(t.handled, p.had) {
 				found[t] = append(found[t], topic)
 			}
 		}
@@ -225,6 +231,9 @@ func (x *Index) Unsent(id sessions.ID) (unsent []Dispatched) {
 	look(x.byUser[p.user], "", from)
 	return x.inOrder(found)
 }
+
+// had reports whether the session is or was of a life.
+func (p *part) had(life uint64) bool { return life == p.life.id || slices.Contains(p.before, life) }
 
 // after is what of a list was dispatched behind a position.
 func after(list []*thing, from eventnode.Position) []*thing {
