@@ -260,3 +260,142 @@ func killRound(t *testing.T, m *mortal, round int) {
 	m.nodes[victim].connect(t).Cut()
 	m.nodes[0].change(t, chatDirectory()[0])
 }
+
+// A node that is cut off keeps nobody from his session, and shows nobody what the others
+// do not know: its client resumes elsewhere, and it ends its own copy when it is back. Who
+// comes back to it then has everything once, too.
+func TestChatJournalSplit(t *testing.T) {
+	m := mortals(t)
+	c, _ := m.nodes[2].login(t, "ben")
+	s := &seen{t: t, count: map[string]int{}, order: map[string]int{}}
+	next := 0
+	dispatch := func(i int) {
+		next++
+		data := fmt.Sprintf(`{"id":"a-%d"}`, next)
+		if _, err := m.nodes[i].api.Dispatch(t.Context(), &eventnodev1.ChatServiceDispatchRequest{
+			Topics: []string{fmt.Sprint("channel:", generalID)}, Type: "MESSAGE_CREATE", Data: []byte(data),
+		}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	until := func(c *gatewaytest.Client) {
+		for s.order["a"] < next {
+			p, err := c.Next(waiting(t))
+			if err != nil {
+				t.Fatalf("%d of %d: %v", s.order["a"], next, err)
+			}
+			s.take(p)
+		}
+	}
+	resume := func(i int, from *gatewaytest.Client) (c *gatewaytest.Client) {
+		eventually(t, fmt.Sprint("resumed at node ", i+1), func() bool {
+			c = m.nodes[i].connect(t)
+			missed, err := c.Resume(waiting(t), from)
+			if closed, ok := errors.AsType[*gatewaytest.ClosedError](err); ok && closed.Code == int(gateway.CloseUnknown) {
+				return false
+			}
+			if err != nil {
+				t.Fatalf("resume at node %d: %v", i+1, err)
+			}
+			for _, p := range missed {
+				s.take(p)
+			}
+			return true
+		})
+		return c
+	}
+	dispatch(0)
+	until(c)
+	m.net.Partition([]string{hostOf(0), hostOf(1), "10.255.0.1"}, []string{hostOf(2)})
+	dispatch(0)
+	dispatch(1)
+	c.Cut()
+	d := resume(1, c)
+	until(d)
+	dispatch(0)
+	until(d)
+	d.Cut()
+	back := m.nodes[2].connect(t)
+	if missed, err := back.Resume(waiting(t), d); err == nil {
+		t.Fatalf("the node that was cut off resumed with %d events", len(missed))
+	} else if closed, ok := errors.AsType[*gatewaytest.ClosedError](err); !ok || closed.Code != int(gateway.CloseUnknown) {
+		t.Fatalf("the client was not told to come again: %v", err)
+	}
+	dispatch(1)
+	m.net.Heal()
+	e := resume(2, d)
+	until(e)
+	dispatch(0)
+	dispatch(2)
+	until(e)
+	for n := 1; n <= next; n++ {
+		if id := fmt.Sprintf(`{"id":"a-%d"}`, n); s.count[id] != 1 {
+			t.Errorf("%s came %d times", id, s.count[id])
+		}
+	}
+	eventually(t, "the session is on one node", func() bool {
+		stream, err := m.nodes[0].api.ListSessions(t.Context(), &eventnodev1.ChatServiceListSessionsRequest{UserId: ben})
+		var on []string
+		for err == nil {
+			var r *eventnodev1.ChatServiceListSessionsResponse
+			if r, err = stream.Recv(); err == nil {
+				for _, s := range r.GetSessions() {
+					on = append(on, s.GetNode())
+				}
+			}
+		}
+		return len(on) == 1 && on[0] == "n3"
+	})
+}
+
+// All nodes are killed at once: when they are back, clients go on with what they missed.
+// A session that was closed does not come back.
+func TestChatJournalAllDie(t *testing.T) {
+	m := mortals(t)
+	a, _ := m.nodes[0].login(t, "ann")
+	b, _ := m.nodes[1].login(t, "ben")
+	gone, _ := m.nodes[1].login(t, "ben")
+	if _, err := m.nodes[0].api.CloseSession(t.Context(), &eventnodev1.ChatServiceCloseSessionRequest{SessionId: gone.Session}); err != nil {
+		t.Fatal(err)
+	}
+	m.nodes[2].dispatch(t, fmt.Sprint("channel:", generalID), "MESSAGE_CREATE", `{"id":"a-1"}`)
+	for i := range 3 {
+		m.net.Crash(hostOf(i))
+	}
+	a.Cut()
+	b.Cut()
+	for i := range 3 {
+		m.nodes[i].stop()
+	}
+	for i := range 3 {
+		m.start(i)
+	}
+	for i, c := range []*gatewaytest.Client{a, b} {
+		s := &seen{t: t, count: map[string]int{}, order: map[string]int{}}
+		eventually(t, "resumed", func() bool {
+			again := m.nodes[2-i].connect(t)
+			missed, err := again.Resume(waiting(t), c)
+			if closed, ok := errors.AsType[*gatewaytest.ClosedError](err); ok && closed.Code == int(gateway.CloseUnknown) {
+				return false
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, p := range missed {
+				s.take(p)
+			}
+			return true
+		})
+		if s.order["a"] != 1 {
+			t.Errorf("client %d missed the event", i+1)
+		}
+	}
+	eventually(t, "refused", func() bool {
+		_, err := m.nodes[0].connect(t).Resume(waiting(t), gone)
+		closed, ok := errors.AsType[*gatewaytest.ClosedError](err)
+		if err == nil {
+			t.Fatal("a session that was closed came back")
+		}
+		return !ok || closed.Code != int(gateway.CloseUnknown)
+	})
+}
