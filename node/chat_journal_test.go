@@ -121,12 +121,6 @@ func (m *mortal) start(i int) {
 	m.nodes[i] = &chatNode{stoppable: &stoppable{n, stop}, api: eventnodev1.NewChatServiceClient(conn), cfg: cfg}
 }
 
-// kill ends a node as kill -9 does: nothing of it gets out from now on.
-func (m *mortal) kill(i int) {
-	m.net.Crash(hostOf(i))
-	m.nodes[i].stop()
-}
-
 // publisher dispatches numbered events at a node, one after the other.
 type publisher struct {
 	name     string
