@@ -154,7 +154,7 @@ func diaryHub(t *testing.T, s *diaryStream, epoch uint64, queue int) *Hub {
 }
 
 func diaryDispatch(h *Hub, n int) error {
-	_, err := h.Dispatch(context.Background(), &eventnodev1.ChatServiceDispatchRequest{Topics: []string{"user:7"}, Type: "NOTE", Data: []byte(fmt.Sprint(n))})
+	_, err := h.Dispatch(context.Background(), &eventnodev1.ChatServiceDispatchRequest{Topics: []string{"user:7"}, Type: "NOTE", Data: fmt.Append(nil, n)})
 	return err
 }
 
