@@ -41,7 +41,9 @@ func hostOf(i int) string { return fmt.Sprintf("10.0.0.%d", i+1) }
 // machineOf is a node's network.
 type machineOf struct{ host *memnet.Host }
 
-func (m machineOf) Listen(address string) (net.Listener, error) { return m.host.Listen(portIn(address)) }
+func (m machineOf) Listen(address string) (net.Listener, error) {
+	return m.host.Listen(portIn(address))
+}
 
 func (m machineOf) Dial(ctx context.Context, address string) (net.Conn, error) {
 	return m.host.Dial(ctx, address)
