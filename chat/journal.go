@@ -43,6 +43,7 @@ type diary struct {
 	life    uint64
 	node    string
 	most    int // bytes of a payload
+	replay  int // events of a session that may be asked for
 	slack   time.Duration
 	ttl     time.Duration
 	record  func(*sessions.Session) *clusterv1.ChatRecord // called with the hub's lock held
@@ -92,7 +93,7 @@ func newDiary(h *Hub) (*diary, error) {
 	}
 	j := &diary{
 		cfg: cfg, log: h.log, metrics: m, life: h.life, node: string(h.cfg.Node.ID), most: h.cfg.MaxEventBytes - entryMargin,
-		slack: 2 * h.cfg.CallTimeout, ttl: cmp.Or(h.cfg.Sessions.TTL, sessions.DefaultTTL), record: h.record,
+		replay: cmp.Or(h.cfg.Sessions.ReplayEvents, sessions.DefaultReplayEvents), slack: 2 * h.cfg.CallTimeout, ttl: cmp.Or(h.cfg.Sessions.TTL, sessions.DefaultTTL), record: h.record,
 		kick: make(chan struct{}, 1), ended: make(chan struct{}),
 		behind: map[*sessions.Session]bool{}, held: map[*sessions.Session]*holding{}, abandoned: map[sessions.ID]time.Time{},
 	}

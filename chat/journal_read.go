@@ -79,7 +79,7 @@ func (r *reader) read(ctx context.Context) error {
 func (r *reader) begin() {
 	r.at = eventnode.Position{}
 	r.index = journal.NewIndex(journal.Config{
-		Window: r.d.cfg.Window, Slack: r.d.slack, Events: sessions.DefaultReplayEvents, Bytes: r.d.cfg.IndexBytes, Audience: r.audience,
+		Window: r.d.cfg.Window, Slack: r.d.slack, Events: r.d.replay, Bytes: r.d.cfg.IndexBytes, Audience: r.audience,
 	})
 }
 
