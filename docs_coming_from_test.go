@@ -128,7 +128,12 @@ func TestComingFromNamesExist(t *testing.T) {
 	names(t, "streams/registry", "registry.", known)
 	names(t, "event", "event.", known)
 	names(t, "bus", "bus.", known)
-	name := regexp.MustCompile(`^((client|registry|event|bus)\.)?[A-Z]\w*(\.[A-Z]\w*)?$`)
+	names(t, "chat", "chat.", known)
+	names(t, "chat/directory", "directory.", known)
+	names(t, "sessions", "sessions.", known)
+	names(t, "gateway", "gateway.", known)
+	names(t, "node", "node.", known)
+	name := regexp.MustCompile(`^((client|registry|event|bus|chat|directory|sessions|gateway|node)\.)?[A-Z]\w*(\.[A-Z]\w*)?$`)
 	for page, text := range comingFrom(t) {
 		checked := 0
 		for _, span := range ours(text) {

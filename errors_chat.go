@@ -1,6 +1,9 @@
 package eventnode
 
-import "errors"
+import (
+	"errors"
+	"fmt"
+)
 
 // Errors of the chat service, told apart with errors.Is, on an embedded node and over the
 // wire alike.
@@ -31,3 +34,14 @@ var (
 	// ErrNotEmpty: the category has channels. Move them first.
 	ErrNotEmpty = errors.New("the category has channels")
 )
+
+// MissingError says which nodes did not answer: what was asked of all is known of the
+// others only. It is ErrUnavailable; ask again.
+type MissingError struct{ Nodes []NodeID }
+
+func (e *MissingError) Error() string {
+	return fmt.Sprintf("no answer from %v: what they have is missing", e.Nodes)
+}
+
+// Is reports whether target is ErrUnavailable.
+func (e *MissingError) Is(target error) bool { return target == ErrUnavailable }

@@ -13,6 +13,7 @@
 //	                 the clusters, internal/relay the wire's limit
 //	internal/durable streams on disk; internal/stream its processes
 //	internal/table   the group table, on embedded nodes
+//	internal/edge    the gateway: its nodes, its clients and a plain loop beside it
 //	internal/pg      Erlang's part of both
 //	internal/report  the page and its plots
 //	internal/proc    processes driven by lines

@@ -9,6 +9,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/eventnode/eventnode/bench/internal/edge"
 	"github.com/eventnode/eventnode/bench/internal/load"
 	"github.com/eventnode/eventnode/bench/internal/relay"
 	"github.com/eventnode/eventnode/bench/internal/stream"
@@ -24,7 +25,7 @@ func main() {
 		SilenceErrors: true,
 		SilenceUsage:  true,
 	}
-	root.AddCommand(runCommand(), reportCommand(), loadCommand(), streamCommand(), relayCommand(), tableCommand())
+	root.AddCommand(runCommand(), reportCommand(), loadCommand(), streamCommand(), relayCommand(), tableCommand(), edgeCommand())
 	if err := root.ExecuteContext(ctx); err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)
 		os.Exit(1)
@@ -78,5 +79,18 @@ func tableCommand() *cobra.Command {
 		Hidden:             true,
 		DisableFlagParsing: true,
 		RunE:               func(_ *cobra.Command, args []string) error { return table.NodeMain(args, os.Stdin, os.Stdout) },
+	}
+}
+
+// edgeCommand is how the bench starts itself as a node with a gateway, as the peer beside it,
+// or as clients.
+func edgeCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:    "edge ROLE",
+		Hidden: true,
+		Args:   cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return edge.Main(cmd.Context(), args[0], os.Stdin, os.Stdout)
+		},
 	}
 }

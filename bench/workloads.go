@@ -4,6 +4,7 @@ import (
 	"fmt"
 
 	"github.com/eventnode/eventnode/bench/internal/durable"
+	"github.com/eventnode/eventnode/bench/internal/edge"
 	"github.com/eventnode/eventnode/bench/internal/live"
 	"github.com/eventnode/eventnode/bench/internal/pg"
 	"github.com/eventnode/eventnode/bench/internal/suite"
@@ -30,7 +31,8 @@ func workloads(m missing) []suite.Workload {
 	}
 	list = append(list, table.Workloads(m.pg)...)
 	list = append(list, durable.Workloads(m.redis)...)
-	return append(list, txoutbox.Workloads(m.postgres)...)
+	list = append(list, txoutbox.Workloads(m.postgres)...)
+	return append(list, edge.Workloads()...)
 }
 
 // pgRunner is how Erlang's pg runs a workload of package live, and the factor

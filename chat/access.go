@@ -2,6 +2,8 @@ package chat
 
 import (
 	"context"
+	"maps"
+	"slices"
 
 	"github.com/eventnode/eventnode/chat/directory"
 	"github.com/eventnode/eventnode/sessions"
@@ -9,8 +11,9 @@ import (
 
 // Apply has the directory change, by a function that says what it did, and takes from
 // sessions of this node what their users may not read any more before anything else is
-// sent to them; what they may read now they get. The other nodes are told before it
-// returns. Every change of the directory goes through here.
+// sent to them; what they may read now they get, also if they had unsubscribed from it. The
+// sessions of a user who is deleted end. The other nodes are told before it returns. Every
+// change of the directory goes through here.
 func (h *Hub) Apply(ctx context.Context, change func() (directory.Effect, error)) error {
 	h.mu.Lock()
 	effect, err := change()
@@ -19,9 +22,21 @@ func (h *Hub) Apply(ctx context.Context, change func() (directory.Effect, error)
 	}
 	h.mu.Unlock()
 	if err == nil && !effect.Empty() {
-		h.say(ctx)
+		h.endDeleted(effect)
+		_ = h.say(ctx) // Run says it later
 	}
 	return err
+}
+
+// endDeleted ends the sessions of users who are not there any more.
+func (h *Hub) endDeleted(e directory.Effect) {
+	for _, p := range e.Users {
+		if p.After == nil {
+			for _, s := range h.manager.OfUser(id(p.Before.GetId())) {
+				h.manager.End(s.ID())
+			}
+		}
+	}
 }
 
 // follow does what a change of the directory has for subscriptions and lists. The caller
@@ -120,12 +135,19 @@ func (h *Hub) concerned(a directory.Access, channels []sessions.Snowflake) map[*
 	}
 	for _, topic := range topics {
 		if in := h.table.topics[topic]; in != nil {
-			for s := range in.flags {
-				out[s] = true
+			for _, o := range in.list {
+				out[o.session] = out[o.session] || h.has(o.session.User, a.Guild, a.Role)
 			}
 		}
 	}
+	maps.DeleteFunc(out, func(_ *sessions.Session, has bool) bool { return !has })
 	return out
+}
+
+// has reports whether a user has a role of a guild, which may be that of all members.
+func (h *Hub) has(user, guild, role sessions.Snowflake) bool {
+	_, listed := slices.BinarySearch(h.cfg.Directory.Member(guild, user).GetRoles(), uint64(role))
+	return listed || role == guild
 }
 
 // reconsider gives a session a channel that its user may read now, or takes it away. A

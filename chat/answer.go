@@ -16,12 +16,12 @@ import (
 	"github.com/eventnode/eventnode/sessions"
 )
 
-// answer does this node's part of a request, its own or another node's.
-func (h *Hub) answer(ctx context.Context, req *clusterv1.ChatRequest) (*clusterv1.ChatResponse, error) {
+// answer does this node's part of a request, its own or another node's: from is who asks.
+func (h *Hub) answer(ctx context.Context, from eventnode.NodeID, req *clusterv1.ChatRequest) (*clusterv1.ChatResponse, error) {
 	switch what := req.GetWhat().(type) {
 	case *clusterv1.ChatRequest_Dispatch:
-		d, err := h.dispatch(what.Dispatch)
-		return &clusterv1.ChatResponse{What: &clusterv1.ChatResponse_Dispatch{Dispatch: d}, Error: toError(err)}, nil
+		d, err := h.dispatch(ctx, what.Dispatch)
+		return &clusterv1.ChatResponse{What: &clusterv1.ChatResponse_Dispatch{Dispatch: d}}, err
 	case *clusterv1.ChatRequest_Subscribe:
 		s, err := h.subscribe(ctx, what.Subscribe)
 		return &clusterv1.ChatResponse{What: &clusterv1.ChatResponse_Subscribe{Subscribe: s}, Error: toError(err)}, nil
@@ -30,7 +30,7 @@ func (h *Hub) answer(ctx context.Context, req *clusterv1.ChatRequest) (*clusterv
 	case *clusterv1.ChatRequest_Remove:
 		return &clusterv1.ChatResponse{What: &clusterv1.ChatResponse_Remove{Remove: h.remove(ctx, what.Remove)}}, nil
 	case *clusterv1.ChatRequest_Barrier:
-		return h.barrier(ctx)
+		return h.barrier(ctx), nil
 	case *clusterv1.ChatRequest_List:
 		return &clusterv1.ChatResponse{What: &clusterv1.ChatResponse_List{List: h.list(what.List)}}, nil
 	case *clusterv1.ChatRequest_Close:
@@ -42,7 +42,7 @@ func (h *Hub) answer(ctx context.Context, req *clusterv1.ChatRequest) (*clusterv
 	case *clusterv1.ChatRequest_Lend:
 		return h.lend(ctx, what.Lend), nil
 	case *clusterv1.ChatRequest_Take:
-		return h.give(ctx, what.Take), nil
+		return h.give(ctx, from, what.Take), nil
 	case *clusterv1.ChatRequest_Flush:
 		return &clusterv1.ChatResponse{What: &clusterv1.ChatResponse_Flush{Flush: &clusterv1.ChatBarrier{}}}, h.journal.flush(ctx)
 	default:
@@ -52,30 +52,36 @@ func (h *Hub) answer(ctx context.Context, req *clusterv1.ChatRequest) (*clusterv
 
 // barrier waits until the other nodes know what this one wants: the caller has seen to it
 // that its directory is far enough.
-func (h *Hub) barrier(ctx context.Context) (*clusterv1.ChatResponse, error) {
-	if missing := h.settle(ctx); len(missing) > 0 {
-		return nil, fmt.Errorf("%v do not know yet: %w", missing, eventnode.ErrUnavailable)
-	}
-	return &clusterv1.ChatResponse{What: &clusterv1.ChatResponse_Barrier{Barrier: &clusterv1.ChatBarrier{}}}, nil
+func (h *Hub) barrier(ctx context.Context) *clusterv1.ChatResponse {
+	return &clusterv1.ChatResponse{What: &clusterv1.ChatResponse_Barrier{Barrier: &clusterv1.ChatBarrier{Missing: names(h.settle(ctx))}}}
 }
 
-// Barrier waits until every live node has applied what this node's directory has, and all
-// know what the others want, and names those that did not say so in time.
-func (h *Hub) Barrier(ctx context.Context) (missing []eventnode.NodeID) {
+// peers are all other nodes.
+func (h *Hub) peers() map[eventnode.NodeID]bool {
 	nodes := map[eventnode.NodeID]bool{}
 	for _, node := range h.cfg.Cluster.Peers() {
 		nodes[node] = true
 	}
-	return h.everywhere(ctx, nodes, &clusterv1.ChatRequest{What: &clusterv1.ChatRequest_Barrier{Barrier: &clusterv1.ChatBarrier{}}}, func(*clusterv1.ChatResponse) {})
+	return nodes
+}
+
+// Barrier waits until every live node has applied what this node's directory has, and all
+// know what the others want, and names those of which that was not heard in time.
+func (h *Hub) Barrier(ctx context.Context) (missing []eventnode.NodeID) {
+	var late []eventnode.NodeID
+	missing = h.everywhere(ctx, h.peers(), &clusterv1.ChatRequest{What: &clusterv1.ChatRequest_Barrier{Barrier: &clusterv1.ChatBarrier{}}}, func(r *clusterv1.ChatResponse) {
+		for _, node := range r.GetBarrier().GetMissing() {
+			late = append(late, eventnode.NodeID(node))
+		}
+	})
+	missing = append(missing, late...)
+	slices.Sort(missing)
+	return slices.Compact(missing)
 }
 
 // ListSessions lists sessions of all nodes, a response for each.
 func (h *Hub) ListSessions(ctx context.Context, req *eventnodev1.ChatServiceListSessionsRequest) (all []*eventnodev1.ChatSession, missing []eventnode.NodeID) {
-	nodes := map[eventnode.NodeID]bool{}
-	for _, node := range h.cfg.Cluster.Peers() {
-		nodes[node] = true
-	}
-	missing = h.everywhere(ctx, nodes, &clusterv1.ChatRequest{What: &clusterv1.ChatRequest_List{List: req}}, func(r *clusterv1.ChatResponse) {
+	missing = h.everywhere(ctx, h.peers(), &clusterv1.ChatRequest{What: &clusterv1.ChatRequest_List{List: req}}, func(r *clusterv1.ChatResponse) {
 		all = append(all, r.GetList().GetSessions()...)
 	})
 	return all, missing
@@ -83,13 +89,9 @@ func (h *Hub) ListSessions(ctx context.Context, req *eventnodev1.ChatServiceList
 
 // CloseSession ends a session, wherever it is. It fails with sessions.ErrNotFound.
 func (h *Hub) CloseSession(ctx context.Context, id sessions.ID) error {
-	nodes := map[eventnode.NodeID]bool{}
-	for _, node := range h.cfg.Cluster.Peers() {
-		nodes[node] = true
-	}
 	closed := false
 	req := &eventnodev1.ChatServiceCloseSessionRequest{SessionId: string(id)}
-	missing := h.everywhere(ctx, nodes, &clusterv1.ChatRequest{What: &clusterv1.ChatRequest_Close{Close: req}}, func(r *clusterv1.ChatResponse) {
+	missing := h.everywhere(ctx, h.peers(), &clusterv1.ChatRequest{What: &clusterv1.ChatRequest_Close{Close: req}}, func(r *clusterv1.ChatResponse) {
 		closed = closed || r.GetClose() != nil
 	})
 	switch {
@@ -151,7 +153,8 @@ func (h *Hub) describe(s *sessions.Session, details bool) *eventnodev1.ChatSessi
 // subscriptions are what a session subscribes to, sorted. The caller holds mu.
 func (h *Hub) subscriptions(s *sessions.Session) (out []*eventnodev1.ChatSubscription) {
 	for _, in := range h.table.of[s] {
-		out = append(out, subscription(in.topic, in.flags[s]))
+		f, _ := in.flags(s)
+		out = append(out, subscription(in.topic, f))
 	}
 	slices.SortFunc(out, func(a, b *eventnodev1.ChatSubscription) int { return cmp.Compare(a.GetTopic(), b.GetTopic()) })
 	return out

@@ -2,6 +2,7 @@ package chat
 
 import (
 	"iter"
+	"slices"
 
 	"github.com/eventnode/eventnode"
 	"github.com/eventnode/eventnode/sessions"
@@ -91,13 +92,14 @@ type Delivery struct {
 	facts facts
 
 	only, except *filter
-	many         bool                       // several topics: a session may match again
+	many         bool                       // several topics, or not one of the six kinds: a session may match again
 	done         map[*sessions.Session]bool // who has it, if many
 	views        map[sessions.Snowflake]*sessions.Event
 	stripped     *sessions.Event
 	reached      []sessions.ID
-	alone        *sessions.Session // nil: all; else only this one, and it is not sent yet
-	kept         *sessions.Event   // what it is to be sent
+	after        map[*sessions.Session]bool // not nil: it looks for those who have moved
+	alone        *sessions.Session          // not nil: it is for nobody else, and not sent yet
+	kept         *sessions.Event            // what that one is to be sent
 }
 
 // Type is the event's type.
@@ -109,32 +111,48 @@ func (d *Delivery) Directory() Directory { return d.hub.cfg.Directory }
 // Subscribers are the sessions that subscribe to the topic and want events of this type.
 func (d *Delivery) Subscribers() iter.Seq[*sessions.Session] {
 	return func(yield func(*sessions.Session) bool) {
-		in := d.hub.table.topics[d.topic]
+		in := d.table().topics[d.topic]
 		if in == nil {
 			return
 		}
 		if d.alone != nil {
-			if f, ok := in.flags[d.alone]; ok && f.wanted(d.event.Type) {
+			if f, ok := in.flags(d.alone); ok && f.wanted(d.event.Type) {
 				yield(d.alone)
 			}
 			return
 		}
-		for s, f := range in.flags {
-			if f.wanted(d.event.Type) && !yield(s) {
+		for _, o := range in.list {
+			if o.flags.wanted(d.event.Type) && !yield(o.session) {
 				return
 			}
 		}
 	}
 }
 
-// OfUser are all sessions of a user on this node.
+// table is who subscribes to what, or did before they moved.
+func (d *Delivery) table() *table {
+	if d.after != nil {
+		return d.hub.departed.table
+	}
+	return d.hub.table
+}
+
+// OfUser are all sessions of a user on this node. Do not change the slice.
 func (d *Delivery) OfUser(user sessions.Snowflake) []*sessions.Session {
+	if d.after != nil {
+		return d.hub.departed.byUser[user]
+	}
 	return d.aloneOf(d.hub.manager.OfUser(user))
 }
 
-// OfGuild are those whose shard has a guild.
+// OfGuild are those whose shard has a guild. Do not change the slice.
 func (d *Delivery) OfGuild(user, guild sessions.Snowflake) []*sessions.Session {
-	return d.aloneOf(d.hub.manager.OfGuild(user, guild))
+	of := d.OfUser(user)
+	other := func(s *sessions.Session) bool { return !s.Shard.Owns(guild) }
+	if slices.ContainsFunc(of, other) {
+		return slices.DeleteFunc(slices.Clone(of), other)
+	}
+	return of
 }
 
 // Send sends the event to a session: once, if the caller's filters let it, and if the
@@ -160,8 +178,12 @@ func (d *Delivery) send(s *sessions.Session, e *sessions.Event) bool {
 	if d.done[s] || !d.wanted(s) {
 		return false
 	}
+	if d.after != nil {
+		d.after[s] = true
+		return false
+	}
 	if d.hides(s) {
-		e = d.withoutContent()
+		e = d.withoutContent(e)
 	}
 	if !d.put(s, e) {
 		return false

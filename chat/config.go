@@ -25,12 +25,15 @@ const (
 type Config struct {
 	// Node is this life of this node. Required.
 	Node eventnode.NodeRef
-	// Cluster is the other nodes. Required; Alone is none.
+	// Cluster is the other nodes. Defaults to none.
 	Cluster Cluster
 	// Directory is who is where. Required. It changes in Hub.Apply only.
 	Directory Directory
 	// Progress is how far the directory is. Defaults to one that never changes.
 	Progress Progress
+	// Ready closes when the node knows who is where, and what the others want: until then
+	// nothing is done but what other nodes ask. Defaults to at once.
+	Ready <-chan struct{}
 	// Kinds are backends beside the six. They are the same on all nodes. Defaults to none.
 	Kinds []Backend
 	// Sessions is about the sessions of this node; its OnEnd and Registerer are the hub's.
@@ -41,8 +44,8 @@ type Config struct {
 	Release func(ctx context.Context, s *sessions.Session) bool
 	// MaxEventBytes bounds a payload. Defaults to 1 MiB.
 	MaxEventBytes int
-	// MaxTopics bounds the topics of a request, and those that a session subscribes to at
-	// a time by itself. Defaults to 10,000.
+	// MaxTopics bounds the topics of a request, and those of Kinds that a session subscribes
+	// to: of the six it has as many as the directory says. Defaults to 10,000.
 	MaxTopics int
 	// MaxFilter bounds the sessions, and the users, of a filter. Defaults to 100,000.
 	MaxFilter int
@@ -74,8 +77,8 @@ func (still) Applied() eventnode.Position { return eventnode.Position{} }
 func (still) Wait(context.Context, eventnode.Position) error { return nil }
 
 func (c Config) withDefaults() (Config, error) {
-	if c.Cluster == nil || c.Directory == nil || c.Node.ID == "" {
-		return c, fmt.Errorf("chat: Node, Cluster and Directory are required: %w", eventnode.ErrInvalidArgument)
+	if c.Directory == nil || c.Node.ID == "" {
+		return c, fmt.Errorf("chat: Node and Directory are required: %w", eventnode.ErrInvalidArgument)
 	}
 	for _, f := range []struct {
 		value *int
@@ -91,6 +94,11 @@ func (c Config) withDefaults() (Config, error) {
 	}
 	if c.CallTimeout <= 0 {
 		c.CallTimeout = DefaultCallTimeout
+	}
+	if c.Ready == nil {
+		now := make(chan struct{})
+		close(now)
+		c.Ready = now
 	}
 	if c.Release == nil {
 		c.Release = func(context.Context, *sessions.Session) bool { return false }

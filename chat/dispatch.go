@@ -24,6 +24,9 @@ func (h *Hub) Dispatch(ctx context.Context, req *eventnodev1.ChatServiceDispatch
 	if err := h.checkDispatch(req); err != nil {
 		return nil, err
 	}
+	if err := h.ready(ctx); err != nil {
+		return nil, err
+	}
 	h.metrics.dispatched.Inc()
 	d := &clusterv1.ChatDispatch{Request: req, Origin: h.life, Number: h.number.Add(1)}
 	written, err := h.journal.dispatched(d.GetNumber(), req) // before it is asked who wants it
@@ -33,7 +36,7 @@ func (h *Hub) Dispatch(ctx context.Context, req *eventnodev1.ChatServiceDispatch
 	answer := &eventnodev1.ChatServiceDispatchResponse{}
 	missing := h.everywhere(ctx, h.nodesOf(req.GetTopics()), &clusterv1.ChatRequest{What: &clusterv1.ChatRequest_Dispatch{Dispatch: d}},
 		func(r *clusterv1.ChatResponse) { addReached(answer, r.GetDispatch()) })
-	answer.Missing = names(missing)
+	answer.Missing = allNames(answer.Missing, missing)
 	ctx, cancel := context.WithTimeout(ctx, h.cfg.CallTimeout)
 	defer cancel()
 	return answer, h.journal.wait(ctx, written)
@@ -42,6 +45,7 @@ func (h *Hub) Dispatch(ctx context.Context, req *eventnodev1.ChatServiceDispatch
 func addReached(sum, part *eventnodev1.ChatServiceDispatchResponse) {
 	sum.Reached += part.GetReached()
 	sum.SessionIds = append(sum.SessionIds, part.GetSessionIds()...)
+	sum.Missing = append(sum.Missing, part.GetMissing()...)
 }
 
 // checkDispatch says what is wrong with a request.
@@ -97,7 +101,7 @@ func (h *Hub) everywhere(ctx context.Context, nodes map[eventnode.NodeID]bool, r
 			take(resp)
 		})
 	}
-	resp, err := h.answer(ctx, req)
+	resp, err := h.answer(ctx, h.cfg.Node.ID, req)
 	wg.Wait()
 	if err != nil {
 		missing = append(missing, h.cfg.Node.ID)
@@ -109,16 +113,18 @@ func (h *Hub) everywhere(ctx context.Context, nodes map[eventnode.NodeID]bool, r
 }
 
 // dispatch sends an event to sessions of this node.
-func (h *Hub) dispatch(c *clusterv1.ChatDispatch) (*eventnodev1.ChatServiceDispatchResponse, error) {
+func (h *Hub) dispatch(ctx context.Context, c *clusterv1.ChatDispatch) (*eventnodev1.ChatServiceDispatchResponse, error) {
 	req := c.GetRequest()
 	if err := h.checkDispatch(req); err != nil {
 		return nil, err // from a node that knows other kinds
 	}
 	e := &sessions.Event{Type: req.GetType(), Data: req.GetData(), Origin: sessions.Origin{Node: c.GetOrigin(), Number: c.GetNumber()}}
-	d := h.delivery(e, len(req.GetTopics()) > 1)
+	d := h.delivery(e, len(req.GetTopics()) > 1 || h.others[kindOf(req.GetTopics()[0])])
 	d.only, d.except = newFilter(req.GetOnly()), newFilter(req.GetExcept())
-	h.deliver(d, req.GetTopics())
-	h.journal.handled(e.Origin)
+	moved := h.deliver(d, req.GetTopics())
+	if !c.GetSentOn() { // else this node may be sent it once more, for others
+		h.journal.handled(e.Origin)
+	}
 	h.metrics.delivered.Add(float64(len(d.reached)))
 	answer := &eventnodev1.ChatServiceDispatchResponse{Reached: uint64(len(d.reached))}
 	if req.GetList() {
@@ -126,11 +132,13 @@ func (h *Hub) dispatch(c *clusterv1.ChatDispatch) (*eventnodev1.ChatServiceDispa
 			answer.SessionIds = append(answer.SessionIds, string(id))
 		}
 	}
+	h.sendOn(ctx, c, moved, answer)
 	return answer, nil
 }
 
-// deliver sends an event where it goes. Only member lists change by it.
-func (h *Hub) deliver(d *Delivery, topics []string) {
+// deliver sends an event where it goes, and says who is to be sent it elsewhere. Only member
+// lists change by it.
+func (h *Hub) deliver(d *Delivery, topics []string) (moved map[eventnode.NodeID][]*sessions.Session) {
 	lazy := func(topic string) bool { return strings.HasPrefix(topic, KindLazyGuild+":") }
 	if slices.ContainsFunc(topics, lazy) {
 		h.mu.Lock()
@@ -139,6 +147,12 @@ func (h *Hub) deliver(d *Delivery, topics []string) {
 		h.mu.RLock()
 		defer h.mu.RUnlock()
 	}
+	h.each(d, topics)
+	return h.toFollow(d, topics)
+}
+
+// each has the kinds of topics dispatch an event. The caller holds mu.
+func (h *Hub) each(d *Delivery, topics []string) {
 	for _, topic := range topics {
 		b, key, _ := h.backend(topic)
 		d.topic = topic
@@ -182,7 +196,7 @@ func (h *Hub) Answer(ctx context.Context, from eventnode.NodeID, req *clusterv1.
 	if offer := req.GetHandOver(); offer != nil {
 		return h.accept(ctx, from, offer)
 	}
-	return h.answer(ctx, req)
+	return h.answer(ctx, from, req)
 }
 
 // behindTimeout bounds how long a node waits for its directory, so that a node whose
@@ -196,6 +210,13 @@ func (h *Hub) waitApplied(ctx context.Context, p eventnode.Position) error {
 	ctx, cancel := context.WithTimeout(ctx, behindTimeout)
 	defer cancel()
 	return h.cfg.Progress.Wait(ctx, p)
+}
+
+// allNames are nodes that were named and others, each once, sorted.
+func allNames(named []string, nodes []eventnode.NodeID) []string {
+	named = append(named, names(nodes)...)
+	slices.Sort(named)
+	return slices.Compact(named)
 }
 
 func names(nodes []eventnode.NodeID) (out []string) {

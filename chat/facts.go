@@ -64,16 +64,20 @@ func (d *Delivery) hides(s *sessions.Session) bool {
 		!strings.HasPrefix(d.event.Type, "MESSAGE_REACTION_") && !d.facts.direct() && !d.facts.about(s.User)
 }
 
-// withoutContent is the event without what a message says, made once.
-func (d *Delivery) withoutContent() *sessions.Event {
+// withoutContent is an event without what a message says. Of that which most sessions are
+// sent it is made once; of a user's own view for each.
+func (d *Delivery) withoutContent(e *sessions.Event) *sessions.Event {
+	if e != d.event {
+		return d.variant(stripContent(e.Data))
+	}
 	if d.stripped == nil {
-		d.stripped = d.variant(stripContent(d.event.Data))
+		d.stripped = d.variant(stripContent(e.Data))
 	}
 	return d.stripped
 }
 
-// stripContent empties those fields of a message that say what it says. A payload that is
-// no object has none.
+// stripContent empties those fields of a message that say what it says, and of the message
+// that it answers. A payload that is no object has none.
 func stripContent(data []byte) []byte {
 	var fields map[string]json.RawMessage
 	if json.Unmarshal(data, &fields) != nil || fields == nil {
@@ -83,6 +87,9 @@ func stripContent(data []byte) []byte {
 		if _, ok := fields[field]; ok {
 			fields[field] = json.RawMessage(empty)
 		}
+	}
+	if answered, ok := fields["referenced_message"]; ok {
+		fields["referenced_message"] = stripContent(answered)
 	}
 	out, err := json.Marshal(fields)
 	if err != nil {

@@ -21,6 +21,7 @@ const handOvers = 64
 // here any more.
 func (h *Hub) HandOver(ctx context.Context) (given, all int) {
 	h.manager.StopAccepting()
+	h.leaving.Store(true)
 	peers := h.cfg.Cluster.Peers()
 	list := h.manager.All()
 	if len(peers) == 0 {
@@ -37,7 +38,8 @@ func (h *Hub) HandOver(ctx context.Context) (given, all int) {
 			return nil
 		})
 	}
-	_ = g.Wait() // no function fails
+	_ = g.Wait()  // no function fails
+	h.settle(ctx) // nobody asks this node for them any more
 	return int(done.Load()), len(list)
 }
 
@@ -48,20 +50,28 @@ func (h *Hub) offer(ctx context.Context, s *sessions.Session, peers []eventnode.
 		if ctx.Err() != nil {
 			return false
 		}
-		resp, err := h.cfg.Cluster.Call(ctx, peers[(first+i)%len(peers)], &clusterv1.ChatRequest{
-			Position: h.cfg.Progress.Applied().String(), What: &clusterv1.ChatRequest_HandOver{HandOver: offer},
-		})
-		if err == nil && resp.GetHandOver() != nil {
+		if h.offerTo(ctx, peers[(first+i)%len(peers)], offer) {
 			return true
 		}
 	}
 	return false
 }
 
+// offerTo offers a session to a node, which asks back three times before it answers.
+func (h *Hub) offerTo(ctx context.Context, node eventnode.NodeID, offer *clusterv1.ChatHandOver) bool {
+	ctx, cancel := context.WithTimeout(ctx, 4*h.cfg.CallTimeout)
+	defer cancel()
+	resp, err := h.cfg.Cluster.Call(ctx, node, &clusterv1.ChatRequest{
+		Position: h.cfg.Progress.Applied().String(), What: &clusterv1.ChatRequest_HandOver{HandOver: offer},
+	})
+	return err == nil && resp.GetHandOver() != nil
+}
+
 // accept takes a session from a node that goes down.
 func (h *Hub) accept(ctx context.Context, from eventnode.NodeID, offer *clusterv1.ChatHandOver) (*clusterv1.ChatResponse, error) {
 	user, sid := id(offer.GetUserId()), sessions.ID(offer.GetSessionId())
 	if _, err := h.fetchFrom(ctx, from, user, sid, offer.GetSeen()); err != nil {
+		h.metrics.moves.WithLabelValues(moveResult(err)).Inc()
 		return nil, fmt.Errorf("take session from %s: %w", from, err)
 	}
 	h.metrics.moves.WithLabelValues("ok").Inc()

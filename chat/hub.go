@@ -39,12 +39,15 @@ type Hub struct {
 	log     *slog.Logger
 	metrics *metrics
 	kinds   map[string]Backend
+	others  map[string]bool // those of Config.Kinds
 	manager *sessions.Manager
 	lists   *lists
 	life    uint64        // tells this life of the node from all others, in origins
 	number  atomic.Uint64 // of the newest event from here
 	kick    chan struct{} // one place: there are interests or ends to be told
 	journal *diary        // nil: nothing is journaled
+	moving  chan struct{} // a place for each session that moves here
+	leaving atomic.Bool   // HandOver was called
 
 	// mu guards the directory, who subscribes to what, and what is known of sessions
 	// elsewhere. Events are sent under its read lock, so none is on its way to a session
@@ -52,7 +55,9 @@ type Hub struct {
 	mu     sync.RWMutex
 	table  *table
 	roster *roster
-	ended  []sessions.ID // to be unregistered
+	// departed are sessions that have moved to other nodes.
+	departed *departed
+	ended    []sessions.ID // to be unregistered
 	// suspects are sessions of this node that another one says it has; with a journal.
 	suspects map[sessions.ID]bool
 
@@ -73,8 +78,12 @@ func New(cfg Config) (*Hub, error) {
 		return nil, err
 	}
 	h := &Hub{
-		cfg: cfg, log: cfg.Logger, metrics: m, kinds: map[string]Backend{}, kick: make(chan struct{}, 1),
-		life: lifeOf(cfg.Node), table: newTable(), roster: newRoster(), wants: map[string]map[eventnode.NodeID]bool{},
+		cfg: cfg, log: cfg.Logger, metrics: m, kinds: map[string]Backend{}, others: map[string]bool{},
+		kick: make(chan struct{}, 1), moving: make(chan struct{}, movesAtOnce),
+		life: lifeOf(cfg.Node), table: newTable(), roster: newRoster(), departed: newDeparted(), wants: map[string]map[eventnode.NodeID]bool{},
+	}
+	if cfg.Cluster == nil {
+		h.cfg.Cluster = alone{h}
 	}
 	h.lists = newLists(h)
 	for _, b := range append(kinds(h.lists), cfg.Kinds...) {
@@ -82,6 +91,9 @@ func New(cfg Config) (*Hub, error) {
 			return nil, fmt.Errorf("two backends for kind %q: %w", b.Kind(), eventnode.ErrInvalidArgument)
 		}
 		h.kinds[b.Kind()] = b
+	}
+	for _, b := range cfg.Kinds {
+		h.others[b.Kind()] = true
 	}
 	cfg.Sessions.OnEnd, cfg.Sessions.Registerer = h.onEnd, cfg.Registerer
 	if h.journal, err = newDiary(h); err != nil {
@@ -105,19 +117,27 @@ func (h *Hub) Run(ctx context.Context) error {
 	g, running := errgroup.WithContext(ctx)
 	g.Go(func() error { return h.manager.Run(running) })
 	g.Go(func() error { return h.journal.run(running, h.due) })
-	g.Go(func() error {
-		for {
-			select {
-			case <-h.kick:
-				h.say(running)
-			case <-running.Done():
-				return nil
-			}
-		}
-	})
+	g.Go(func() error { return h.keepSaying(running) })
 	err := g.Wait()
 	h.manager.Close()
 	return err
+}
+
+// ready waits until the hub knows enough to serve, as long as other nodes are waited for.
+func (h *Hub) ready(ctx context.Context) error {
+	select {
+	case <-h.cfg.Ready:
+		return nil
+	default:
+	}
+	ctx, cancel := context.WithTimeout(ctx, h.cfg.CallTimeout)
+	defer cancel()
+	select {
+	case <-h.cfg.Ready:
+		return nil
+	case <-ctx.Done():
+		return fmt.Errorf("this node does not know the chat service's directory and topics yet: %w", eventnode.ErrUnavailable)
+	}
 }
 
 // onEnd forgets a session that has ended.
@@ -130,60 +150,6 @@ func (h *Hub) onEnd(s *sessions.Session, why sessions.Reason) {
 	h.mu.Unlock()
 	h.metrics.ended.WithLabelValues(why.String()).Inc()
 	h.kickOff()
-}
-
-// kickOff has Run tell the other nodes soon.
-func (h *Hub) kickOff() {
-	select {
-	case h.kick <- struct{}{}:
-	default:
-	}
-}
-
-// say tells the other nodes what this one wants, and which sessions have ended. What
-// fails does so because the node is going down, and then nobody asks.
-func (h *Hub) say(ctx context.Context) {
-	h.saying.Lock()
-	defer h.saying.Unlock()
-	h.mu.Lock()
-	more, less := h.table.wants()
-	ended := h.ended
-	h.ended = nil
-	h.journal.tellAll(h.table.changed)
-	h.mu.Unlock()
-	if len(ended) > 0 {
-		h.tellFailure("unregister sessions", h.cfg.Cluster.Unregister(ctx, ended))
-	}
-	if len(less) > 0 {
-		h.tellFailure("withdraw topics", h.cfg.Cluster.Withdraw(ctx, less))
-	}
-	if len(more) > 0 {
-		h.tellFailure("announce topics", h.cfg.Cluster.Announce(ctx, more))
-	}
-}
-
-func (h *Hub) tellFailure(what string, err error) {
-	if err != nil {
-		h.metrics.failures.WithLabelValues("announce").Inc()
-		h.log.Warn("the other nodes were not told", "what", what, "error", err)
-	}
-}
-
-// settle tells the other nodes, and waits until they know.
-func (h *Hub) settle(ctx context.Context) (missing []eventnode.NodeID) {
-	h.say(ctx)
-	missing = h.cfg.Cluster.Wait(ctx)
-	if h.confirm(ctx) != nil {
-		missing = append(missing, h.cfg.Node.ID)
-	}
-	return missing
-}
-
-// confirm waits until what was said to the journal is written.
-func (h *Hub) confirm(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(ctx, h.cfg.CallTimeout)
-	defer cancel()
-	return h.journal.flush(ctx)
 }
 
 // SetInterest says that another node wants events of a topic, or does not any more. The

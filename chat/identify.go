@@ -18,11 +18,14 @@ const maxGuilds = 2_500
 // event in its log. By then the session subscribes to all that its user is in, and every
 // live node knows; so what is dispatched after READY has arrived is not missed.
 func (h *Hub) Identify(ctx context.Context, who sessions.Identity, p sessions.Presence, hello sessions.Hello) (*sessions.Session, error) {
+	if err := h.ready(ctx); err != nil {
+		return nil, err
+	}
 	s, err := h.open(who, p, hello)
 	if err != nil {
 		return nil, err
 	}
-	if err := h.cfg.Cluster.Register(ctx, s.ID(), sessionMeta(s)); err != nil {
+	if err := h.register(ctx, s); err != nil {
 		h.manager.End(s.ID())
 		return nil, err
 	}
@@ -136,10 +139,10 @@ func (h *Hub) greet(s *sessions.Session, guilds []sessions.Snowflake, hello sess
 			r.Presences = append(r.Presences, newPresence(f, 0, p))
 		}
 	}
-	h.tell(s, "READY", r)
+	h.make("READY", r, s.Greet)
 	if s.Bot && s.Intents&IntentGuilds != 0 {
 		for _, g := range guilds {
-			h.tell(s, "GUILD_CREATE", h.guildFor(s, g))
+			h.make("GUILD_CREATE", h.guildFor(s, g), s.Greet)
 		}
 	}
 }
@@ -179,24 +182,30 @@ func (h *Hub) online(guild sessions.Snowflake) func(yield func(sessions.Snowflak
 	}
 }
 
-// tell sends an event to one session.
-func (h *Hub) tell(s *sessions.Session, eventType string, payload any) {
+// tell sends an event to one session, and says its number.
+func (h *Hub) tell(s *sessions.Session, eventType string, payload any) (seq uint64) {
+	h.make(eventType, payload, func(e *sessions.Event) { seq, _ = s.Send(e) }) // one that has ended needs nothing
+	return seq
+}
+
+// make makes an event of a payload, and sends it.
+func (h *Hub) make(eventType string, payload any, send func(*sessions.Event)) {
 	data, err := json.Marshal(payload)
 	if err != nil {
-		h.tellFailure(eventType, err)
+		h.failed(eventType, err)
 		return
 	}
-	_, _ = s.Send(&sessions.Event{Type: eventType, Data: data}) // one that has ended needs nothing
+	send(&sessions.Event{Type: eventType, Data: data})
 }
 
 // SetPresence says what a session says of its user now.
 func (h *Hub) SetPresence(ctx context.Context, s *sessions.Session, p sessions.Presence) error {
 	s.SetPresence(p)
 	h.mu.Lock()
-	h.table.change(s)
+	h.table.note(s)
 	h.mu.Unlock()
 	h.kickOff()
-	return h.cfg.Cluster.Register(ctx, s.ID(), sessionMeta(s))
+	return h.register(ctx, s)
 }
 
 // End ends a session: nobody can go on with it.

@@ -11,7 +11,7 @@ import (
 // kinds are the six kinds of a chat service. lazy is what owns the member lists.
 func kinds(lazy *lists) []Backend {
 	ids := func(kind string) Stateless[sessions.Snowflake] {
-		return Stateless[sessions.Snowflake]{Name: kind, Parse: sessions.ParseSnowflake}
+		return Stateless[sessions.Snowflake]{Name: kind, Parse: parseID}
 	}
 	return []Backend{
 		guildKind{Stateful[sessions.Snowflake]{ids(KindGuild)}},

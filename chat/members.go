@@ -30,43 +30,75 @@ type membersChunk struct {
 	Nonce     string                    `json:"nonce,omitempty"`
 }
 
-// RequestMembers answers with members of guilds, in events of the session.
-func (h *Hub) RequestMembers(_ context.Context, s *sessions.Session, req sessions.MembersRequest) error {
+// RequestMembers answers with members of guilds, in events of the session. It waits for the
+// client to take one of them before it sends the next: many members are more than is kept
+// for a session.
+func (h *Hub) RequestMembers(ctx context.Context, s *sessions.Session, req sessions.MembersRequest) error {
 	if req.Query == nil && len(req.Users) > maxPerName {
 		return &eventnode.LimitError{Limit: "max_requested_users", Max: maxPerName, Got: len(req.Users)}
 	}
+	if err := h.mayRequest(s, req.Guilds); err != nil {
+		return err
+	}
+	for _, g := range req.Guilds {
+		if err := h.sendMembers(ctx, s, g, req); err != nil {
+			return fmt.Errorf("members of guild %d: %w", g, err)
+		}
+	}
+	return nil
+}
+
+func (h *Hub) mayRequest(s *sessions.Session, guilds []sessions.Snowflake) error {
 	h.mu.RLock()
 	defer h.mu.RUnlock()
-	for _, g := range req.Guilds {
+	for _, g := range guilds {
 		if h.cfg.Directory.Member(g, s.User) == nil || !s.Shard.Owns(g) {
 			return fmt.Errorf("user %d has no guild %d in this session: %w", s.User, g, eventnode.ErrInvalidArgument)
 		}
-	}
-	for _, g := range req.Guilds {
-		h.sendMembers(s, g, req)
 	}
 	return nil
 }
 
 // sendMembers answers for one guild: with at least one event.
-func (h *Hub) sendMembers(s *sessions.Session, guild sessions.Snowflake, req sessions.MembersRequest) {
+func (h *Hub) sendMembers(ctx context.Context, s *sessions.Session, guild sessions.Snowflake, req sessions.MembersRequest) error {
+	h.mu.RLock()
 	users, notFound := h.find(guild, req)
+	h.mu.RUnlock()
 	chunks := slices.Collect(slices.Chunk(users, chunkSize))
 	if len(chunks) == 0 {
 		chunks = [][]sessions.Snowflake{nil}
 	}
+	req.Presences = req.Presences && s.Intents&IntentPresences != 0
 	for i, some := range chunks {
 		c := membersChunk{GuildID: guild, Members: []*directory.MemberObject{}, Index: i, Count: len(chunks), Nonce: req.Nonce}
 		if i == 0 {
 			c.NotFound = notFound
 		}
-		for _, user := range some {
-			c.Members = append(c.Members, h.cfg.Directory.MemberObject(guild, user))
-			if p := h.roster.toGuild(user, guild); req.Presences && p.Status != sessions.Offline {
-				c.Presences = append(c.Presences, newPresence(user, 0, p))
-			}
+		h.fill(&c, some, req.Presences)
+		seq := h.tell(s, "GUILD_MEMBERS_CHUNK", c)
+		if i == len(chunks)-1 {
+			break
 		}
-		h.tell(s, "GUILD_MEMBERS_CHUNK", c)
+		if err := s.Taken(ctx, seq); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// fill puts members into a chunk, as far as they still are.
+func (h *Hub) fill(c *membersChunk, users []sessions.Snowflake, presences bool) {
+	h.mu.RLock()
+	defer h.mu.RUnlock()
+	for _, user := range users {
+		m := h.cfg.Directory.MemberObject(c.GuildID, user)
+		if m == nil {
+			continue
+		}
+		c.Members = append(c.Members, m)
+		if p := h.roster.toGuild(user, c.GuildID); presences && p.Status != sessions.Offline {
+			c.Presences = append(c.Presences, newPresence(user, 0, p))
+		}
 	}
 }
 
@@ -82,7 +114,7 @@ func (h *Hub) find(guild sessions.Snowflake, req sessions.MembersRequest) (users
 		}
 		return users, notFound
 	}
-	limit := req.Limit
+	limit := max(0, req.Limit)
 	if *req.Query != "" {
 		limit = min(cmp.Or(limit, maxPerName), maxPerName)
 	}
@@ -102,13 +134,16 @@ func (h *Hub) find(guild sessions.Snowflake, req sessions.MembersRequest) (users
 // WatchMembers has a session look at member lists, and changes what it wants of a guild.
 func (h *Hub) WatchMembers(ctx context.Context, s *sessions.Session, req sessions.WatchRequest) error {
 	err := h.watchMembers(s, req)
-	h.say(ctx)
+	_ = h.say(ctx) // Run says it later
 	return err
 }
 
 func (h *Hub) watchMembers(s *sessions.Session, req sessions.WatchRequest) error {
 	h.mu.Lock()
 	defer h.mu.Unlock()
+	if !h.here(s) {
+		return sessions.ErrClosed
+	}
 	if h.cfg.Directory.Member(req.Guild, s.User) == nil || !s.Shard.Owns(req.Guild) {
 		return fmt.Errorf("user %d has no guild %d in this session: %w", s.User, req.Guild, eventnode.ErrInvalidArgument)
 	}

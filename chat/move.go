@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"time"
 
 	"google.golang.org/protobuf/types/known/timestamppb"
 
@@ -23,8 +24,9 @@ import (
 //	adopts it, subscribes, waits until
 //	every node knows: from here on both
 //	nodes are sent its events
-//	Take            ─────────────────────► gives it away with what the client has not seen
-//	puts that before what came here since,
+//	Lend            ─────────────────────► says what it subscribes to by now
+//	Take            ─────────────────────► gives it away with what the client has not seen,
+//	puts that before what came here since, and sends on what still comes for it
 //	each event once, and attaches the socket
 //
 // So nothing is missing, whatever is dispatched meanwhile. If the other node does not
@@ -51,54 +53,103 @@ func (h *Hub) Resume(ctx context.Context, user sessions.Snowflake, sid sessions.
 	return s.Attach(seen)
 }
 
-// fetch moves a session here.
+// fetch moves a session here. While it moves it is known at two nodes, and at one that asked
+// for it in vain for a moment: who knows more than that it is not there is believed.
 func (h *Hub) fetch(ctx context.Context, user sessions.Snowflake, sid sessions.ID, seen uint64) (*sessions.Session, error) {
 	h.mu.RLock()
 	nodes := h.roster.find(user, sid)
 	h.mu.RUnlock()
-	err := error(sessions.ErrNotFound)
+	why := error(sessions.ErrNotFound)
 	for _, node := range nodes {
-		var s *sessions.Session
 		if node == h.cfg.Node.ID {
 			continue // it has just ended
 		}
-		if s, err = h.fetchFrom(ctx, node, user, sid, seen); err == nil {
+		s, err := h.fetchFrom(ctx, node, user, sid, seen)
+		switch {
+		case err == nil:
 			h.metrics.moves.WithLabelValues("ok").Inc()
 			return s, nil
+		case errors.Is(why, sessions.ErrNotFound):
+			why = err
 		}
 	}
 	if len(nodes) > 0 {
-		h.metrics.moves.WithLabelValues("failed").Inc()
+		h.metrics.moves.WithLabelValues(moveResult(why)).Inc()
 	}
-	return nil, err
+	return nil, why
 }
 
+// moveResult is a word for why a session did not move.
+func moveResult(err error) string {
+	_, gap := errors.AsType[*sessions.GapError](err)
+	if gap || errors.Is(err, sessions.ErrNotFound) || errors.Is(err, sessions.ErrAttached) || errors.Is(err, sessions.ErrAhead) {
+		return "refused"
+	}
+	return "failed"
+}
+
+// movesAtOnce is how many sessions move here at a time. When ten thousand clients come at
+// once, the calls for all of them would each take as long as all together: longer than
+// CallTimeout, after which nobody knows whether a session was given away. Who has to wait has
+// changed nothing yet.
+const movesAtOnce = 128
+
+// fetchFrom moves a session here from a node, when it is its turn.
 func (h *Hub) fetchFrom(ctx context.Context, node eventnode.NodeID, user sessions.Snowflake, sid sessions.ID, seen uint64) (*sessions.Session, error) {
-	lend := &clusterv1.ChatLend{UserId: uint64(user), SessionId: string(sid), Seen: seen}
-	lent, err := h.call(ctx, node, &clusterv1.ChatRequest{What: &clusterv1.ChatRequest_Lend{Lend: lend}}, seen)
+	select {
+	case h.moving <- struct{}{}:
+		defer func() { <-h.moving }()
+	case <-ctx.Done():
+		return nil, fmt.Errorf("%d other sessions move: %w", movesAtOnce, context.Cause(ctx))
+	}
+	record, err := h.borrow(ctx, node, user, sid, seen)
 	if err != nil {
 		return nil, err
 	}
-	record := lent.GetLend()
 	since := h.journal.recently()
 	s, err := h.adopt(ctx, user, sid, record)
 	if err != nil {
 		return nil, err
 	}
-	take := &clusterv1.ChatTake{UserId: uint64(user), SessionId: string(sid), Seen: seen}
-	taken, err := h.call(ctx, node, &clusterv1.ChatRequest{What: &clusterv1.ChatRequest_Take{Take: take}}, seen)
+	log, err := h.take(ctx, node, s, seen)
 	if err != nil {
 		h.manager.End(sid)
 		return nil, err
 	}
-	log := taken.GetTake()
-	if err := h.goOn(ctx, s, log.GetGeneration(), since, func() {
-		s.Complete(log.GetFirst(), eventsFromProto(log.GetEvents()), hadFromProto(log.GetHad())...)
-	}); err != nil {
+	complete := func() { s.Complete(log.GetFirst(), eventsFromProto(log.GetEvents()), hadFromProto(log.GetHad())...) }
+	if err := h.goOn(ctx, s, log.GetGeneration(), since, complete); err != nil {
 		return nil, err
 	}
+	s.Release(seen) // the other node has let the client see it
 	h.watchAgain(s, record.GetWatches())
 	return s, nil
+}
+
+// borrow asks a node what a session is.
+func (h *Hub) borrow(ctx context.Context, node eventnode.NodeID, user sessions.Snowflake, sid sessions.ID, seen uint64) (*clusterv1.ChatRecord, error) {
+	lend := &clusterv1.ChatLend{UserId: uint64(user), SessionId: string(sid), Seen: seen}
+	lent, err := h.call(ctx, node, &clusterv1.ChatRequest{What: &clusterv1.ChatRequest_Lend{Lend: lend}}, seen)
+	if err == nil && lent.GetLend() == nil {
+		err = sessions.ErrNotFound // that node has no chat service any more
+	}
+	return lent.GetLend(), err
+}
+
+// take has a node give a session that was adopted here. Before that it is asked once more
+// what the session subscribes to: that may have become more, by what this node knew before
+// it had the session. Who asked may go away, but the session is not to be lost between the
+// nodes: so this is not cut short.
+func (h *Hub) take(ctx context.Context, node eventnode.NodeID, s *sessions.Session, seen uint64) (*clusterv1.ChatLog, error) {
+	now, err := h.borrow(ctx, node, s.User, s.ID(), seen)
+	if err != nil {
+		return nil, err
+	}
+	if h.rejoinAll(s, now.GetSubscriptions()) {
+		h.settle(ctx)
+	}
+	take := &clusterv1.ChatTake{UserId: uint64(s.User), SessionId: string(s.ID()), Seen: seen}
+	taken, err := h.call(context.WithoutCancel(ctx), node, &clusterv1.ChatRequest{What: &clusterv1.ChatRequest_Take{Take: take}}, seen)
+	return taken.GetTake(), err
 }
 
 // call asks another node for a session.
@@ -123,16 +174,15 @@ func (h *Hub) adopt(ctx context.Context, user sessions.Snowflake, sid sessions.I
 	h.mu.Lock()
 	s, err := h.manager.Adopt(sid, who, r.GetSince().AsTime())
 	if err == nil {
+		h.departed.forgetID(user, sid)
 		s.SetPresence(presenceFromProto(r.GetPresence()))
-		for _, sub := range r.GetSubscriptions() {
-			h.rejoin(s, sub)
-		}
+		h.rejoin(s, r.GetSubscriptions())
 	}
 	h.mu.Unlock()
 	if err != nil {
 		return nil, err
 	}
-	if err := h.cfg.Cluster.Register(ctx, sid, sessionMeta(s)); err != nil {
+	if err := h.register(ctx, s); err != nil {
 		h.manager.End(sid)
 		return nil, err
 	}
@@ -140,21 +190,40 @@ func (h *Hub) adopt(ctx context.Context, user sessions.Snowflake, sid sessions.I
 	return s, nil
 }
 
-// rejoin subscribes a session to what it subscribed to, unless its user may not any more.
-func (h *Hub) rejoin(s *sessions.Session, sub *eventnodev1.ChatSubscription) {
-	b, key, err := h.backend(sub.GetTopic())
-	if err != nil {
-		return
+// rejoinAll is rejoin with what was heard later.
+func (h *Hub) rejoinAll(s *sessions.Session, subs []*eventnodev1.ChatSubscription) (more bool) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.here(s) && h.rejoin(s, subs)
+}
+
+// rejoin subscribes a session to what it subscribed to elsewhere, unless it does already or
+// its user may not any more; it reports whether there was something. The caller holds mu.
+func (h *Hub) rejoin(s *sessions.Session, subs []*eventnodev1.ChatSubscription) (more bool) {
+	has := make(map[string]bool, len(h.table.of[s]))
+	for _, in := range h.table.of[s] {
+		has[in.topic] = true
 	}
-	if b, ok := b.(Subscribable); ok && b.Admit(h.cfg.Directory, s, key) == nil {
-		h.table.add(s, sub.GetTopic(), flagsOf(sub))
+	for _, sub := range subs {
+		if has[sub.GetTopic()] {
+			continue
+		}
+		if b, key, err := h.subscribable(sub.GetTopic()); err == nil && b.Admit(h.cfg.Directory, s, key) == nil {
+			h.table.add(s, sub.GetTopic(), flagsOf(sub))
+			more = true
+		}
 	}
+	return more
 }
 
 // watchAgain sends the member lists anew that a session looks at: what it was told
 // elsewhere ends where it left, and goes on from here.
 func (h *Hub) watchAgain(s *sessions.Session, watches []*clusterv1.ChatWatch) {
 	h.mu.Lock()
+	defer h.mu.Unlock()
+	if !h.here(s) {
+		return
+	}
 	for _, w := range watches {
 		var ranges []memberlist.Range
 		for pair := range slices.Chunk(w.GetRanges(), 2) {
@@ -164,7 +233,6 @@ func (h *Hub) watchAgain(s *sessions.Session, watches []*clusterv1.ChatWatch) {
 			h.log.Debug("a session that has moved looks at a member list no more", "session", s.ID(), "error", err)
 		}
 	}
-	h.mu.Unlock()
 	h.kickOff()
 }
 
@@ -204,29 +272,54 @@ func (h *Hub) record(s *sessions.Session) *clusterv1.ChatRecord {
 	return r
 }
 
-// give ends a session here and hands over what its client has not seen.
-func (h *Hub) give(ctx context.Context, req *clusterv1.ChatTake) *clusterv1.ChatResponse {
+// give ends a session here and hands over what its client has not seen. A node that goes
+// down gives what it has: the client may have more than the oldest that is kept.
+func (h *Hub) give(ctx context.Context, to eventnode.NodeID, req *clusterv1.ChatTake) *clusterv1.ChatResponse {
 	user, sid := id(req.GetUserId()), sessions.ID(req.GetSessionId())
-	s, err := h.manager.SessionOf(user, sid)
-	if err != nil {
-		return refuse(err)
-	}
-	generation, done, err := h.journal.pass(ctx, s)
+	s, err := h.depart(user, sid, to)
 	if err != nil {
 		return h.unknown(sid, err)
 	}
-	log := &clusterv1.ChatLog{Generation: generation, Had: hadToProto(s.Had(req.GetSeen()))}
+	generation, done, err := h.journal.pass(ctx, s)
+	if err != nil {
+		h.stay(s)
+		return h.unknown(sid, err)
+	}
+	had := s.Had(req.GetSeen())
 	first, events, err := h.manager.Give(user, sid, req.GetSeen())
+	if _, gap := errors.AsType[*sessions.GapError](err); gap && h.leaving.Load() {
+		first, events, err = h.manager.GiveAll(user, sid)
+	}
 	if done(err == nil); err != nil {
+		h.stay(s)
 		return refuse(err)
 	}
-	log.First = first
+	log := &clusterv1.ChatLog{First: first, Generation: generation, Had: hadToProto(had)}
 	for _, e := range events {
 		log.Events = append(log.Events, &clusterv1.ChatLogged{
 			Type: e.Type, Data: e.Data, Origin: e.Origin.Node, Number: e.Origin.Number, State: e.State, View: e.View,
 		})
 	}
 	return &clusterv1.ChatResponse{What: &clusterv1.ChatResponse_Take{Take: log}}
+}
+
+// depart remembers a session before it leaves, so that no event finds it neither here nor
+// gone.
+func (h *Hub) depart(user sessions.Snowflake, sid sessions.ID, to eventnode.NodeID) (*sessions.Session, error) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	s, err := h.manager.SessionOf(user, sid)
+	if err == nil && !h.departed.add(s, to, h.table.of[s], time.Now()) {
+		return nil, sessions.ErrAttached // somebody else has it
+	}
+	return s, err
+}
+
+// stay is for a session that does not leave.
+func (h *Hub) stay(s *sessions.Session) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.departed.forget(s)
 }
 
 func eventsFromProto(logged []*clusterv1.ChatLogged) (events []*sessions.Event) {

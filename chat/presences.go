@@ -118,7 +118,7 @@ func (h *Hub) tellPresence(user sessions.Snowflake, before appearance) {
 func (h *Hub) sendPresence(topic string, p presenceObject, covered map[sessions.ID]bool) {
 	data, err := json.Marshal(p)
 	if err != nil {
-		h.tellFailure("a presence", err)
+		h.failed("a presence", err)
 		return
 	}
 	e := &sessions.Event{Type: presenceUpdate, Data: data, State: topic + "/" + p.User.ID.String()}

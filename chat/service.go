@@ -2,6 +2,7 @@ package chat
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"iter"
 	"slices"
@@ -18,7 +19,7 @@ import (
 
 // Bounds of the service's messages.
 const (
-	maxChanges     = 10_000
+	maxChanges     = directory.MaxSubmit
 	maxChangeBytes = 4 << 20
 	exportBatch    = 500
 	listBatch      = 1_000
@@ -83,22 +84,20 @@ func (s *Service) Change(ctx context.Context, req *eventnodev1.ChatServiceChange
 	if err := checkChanges(req); err != nil {
 		return nil, apierr.ToStatus(err)
 	}
-	resp := &eventnodev1.ChatServiceChangeResponse{}
-	first := 0
-	for some := range slices.Chunk(req.GetChanges(), directory.MaxSubmit) {
-		errs, at, err := s.change.Submit(ctx, some...)
-		if err != nil {
-			return nil, apierr.ToStatus(fmt.Errorf("after %d changes: %w", first, err))
-		}
-		resp.Position = at.String()
-		for i, err := range errs {
-			if err != nil {
-				resp.Refused = append(resp.Refused, &eventnodev1.ChatRefusedChange{Index: uint32(first + i), Reason: apierr.Reason(err), Message: err.Error()})
-			}
-		}
-		first += len(some)
+	errs, at, err := s.change.Submit(ctx, req.GetChanges()...)
+	if errors.Is(err, directory.ErrNotAppliedYet) {
+		// Its causes say that nothing was done, which is not so.
+		err = fmt.Errorf("%w: %s", eventnode.ErrOutcomeUnknown, err.Error())
 	}
-	resp.Missing = names(s.hub.Barrier(ctx))
+	if err != nil {
+		return nil, apierr.ToStatus(err)
+	}
+	resp := &eventnodev1.ChatServiceChangeResponse{Position: at.String(), Missing: names(s.hub.Barrier(ctx))}
+	for i, err := range errs {
+		if err != nil {
+			resp.Refused = append(resp.Refused, &eventnodev1.ChatRefusedChange{Index: uint32(i), Reason: apierr.Reason(err), Message: err.Error()})
+		}
+	}
 	return resp, nil
 }
 

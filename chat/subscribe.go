@@ -25,8 +25,8 @@ func (h *Hub) Subscribe(ctx context.Context, req *eventnodev1.ChatServiceSubscri
 		return nil, err
 	}
 	for _, topic := range topics {
-		if b, _, _ := h.backend(topic); !subscribable(b) {
-			return nil, &eventnode.TopicError{Topic: topic, Reason: "nobody subscribes to topics of this kind"}
+		if _, _, err := h.subscribable(topic); err != nil {
+			return nil, err
 		}
 	}
 	answer := &eventnodev1.ChatServiceSubscribeResponse{}
@@ -35,13 +35,21 @@ func (h *Hub) Subscribe(ctx context.Context, req *eventnodev1.ChatServiceSubscri
 			answer.Sessions += r.GetSubscribe().GetSessions()
 			answer.Missing = append(answer.Missing, r.GetSubscribe().GetMissing()...)
 		})
-	answer.Missing = append(answer.Missing, names(missing)...)
+	answer.Missing = allNames(answer.Missing, missing)
 	return answer, err
 }
 
-func subscribable(b Backend) bool {
-	_, ok := b.(Subscribable)
-	return ok
+// subscribable is backend of a topic that is subscribed to.
+func (h *Hub) subscribable(topic string) (Subscribable, string, error) {
+	b, key, err := h.backend(topic)
+	if err != nil {
+		return nil, "", err
+	}
+	sub, ok := b.(Subscribable)
+	if !ok {
+		return nil, "", &eventnode.TopicError{Topic: topic, Reason: "nobody subscribes to topics of this kind"}
+	}
+	return sub, key, nil
 }
 
 // Unsubscribe ends subscriptions of sessions, wherever they are.
@@ -59,6 +67,9 @@ func (h *Hub) Unsubscribe(ctx context.Context, req *eventnodev1.ChatServiceUnsub
 // Remove ends all subscriptions to topics, on all nodes.
 func (h *Hub) Remove(ctx context.Context, req *eventnodev1.ChatServiceRemoveRequest) (*eventnodev1.ChatServiceRemoveResponse, error) {
 	if err := h.checkTopics(req.GetTopics()); err != nil {
+		return nil, err
+	}
+	if err := h.ready(ctx); err != nil {
 		return nil, err
 	}
 	answer := &eventnodev1.ChatServiceRemoveResponse{}
@@ -86,6 +97,9 @@ func (h *Hub) checkSubscribers(who []*eventnodev1.ChatSubscriber, topics []strin
 // ofSubscribers does something where there are sessions of subscribers. A refusal of one
 // node is the answer.
 func (h *Hub) ofSubscribers(ctx context.Context, who []*eventnodev1.ChatSubscriber, req *clusterv1.ChatRequest, take func(*clusterv1.ChatResponse)) ([]eventnode.NodeID, error) {
+	if err := h.ready(ctx); err != nil {
+		return nil, err
+	}
 	users := make([]sessions.Snowflake, 0, len(who))
 	for _, w := range who {
 		users = append(users, sessions.Snowflake(w.GetUserId()))
@@ -142,12 +156,13 @@ func (h *Hub) subscribeAll(chosen map[*sessions.Session]bool, subs []*eventnodev
 	}
 	var all []one
 	for s, named := range chosen {
+		own := h.own(s)
 		for _, sub := range subs {
-			b, key, err := h.backend(sub.GetTopic())
+			b, key, err := h.subscribable(sub.GetTopic())
 			if err != nil {
-				return err
+				return err // from a node that knows other kinds
 			}
-			err = b.(Subscribable).Admit(h.cfg.Directory, s, key)
+			err = b.Admit(h.cfg.Directory, s, key)
 			if _, other := errors.AsType[*shardError](err); other && !named {
 				continue
 			}
@@ -155,9 +170,12 @@ func (h *Hub) subscribeAll(chosen map[*sessions.Session]bool, subs []*eventnodev
 				return err
 			}
 			all = append(all, one{s, sub.GetTopic(), flagsOf(sub)})
+			if h.others[b.Kind()] {
+				own[sub.GetTopic()] = true
+			}
 		}
-		if have := len(h.table.of[s]); have+len(subs) > h.cfg.MaxTopics {
-			return &eventnode.LimitError{Limit: "max_topics", Max: h.cfg.MaxTopics, Got: have + len(subs)}
+		if len(own) > h.cfg.MaxTopics {
+			return &eventnode.LimitError{Limit: "max_topics", Max: h.cfg.MaxTopics, Got: len(own)}
 		}
 	}
 	for _, o := range all {
@@ -166,12 +184,24 @@ func (h *Hub) subscribeAll(chosen map[*sessions.Session]bool, subs []*eventnodev
 	return nil
 }
 
+// own are the topics of Config.Kinds that a session subscribes to. Of the others it has as
+// many as its user has guilds, channels and friends. The caller holds mu.
+func (h *Hub) own(s *sessions.Session) map[string]bool {
+	own := map[string]bool{}
+	for _, in := range h.table.of[s] {
+		if h.others[kindOf(in.topic)] {
+			own[in.topic] = true
+		}
+	}
+	return own
+}
+
 // join subscribes a session to a topic and what comes with it. The caller holds mu, and
 // the session is admitted.
 func (h *Hub) join(s *sessions.Session, topic string, f Flags) {
 	h.table.add(s, topic, f)
-	b, key, _ := h.backend(topic)
-	with, flags := b.(Subscribable).With(h.cfg.Directory, s, key, f)
+	b, key, _ := h.subscribable(topic)
+	with, flags := b.With(h.cfg.Directory, s, key, f)
 	for _, t := range with {
 		h.table.add(s, t, flags)
 	}
@@ -180,13 +210,25 @@ func (h *Hub) join(s *sessions.Session, topic string, f Flags) {
 // part unsubscribes a session from a topic and what came with it. The caller holds mu.
 func (h *Hub) part(s *sessions.Session, topic string) {
 	h.table.remove(s, topic)
-	b, key, _ := h.backend(topic)
-	if sub, ok := b.(Subscribable); ok {
-		with, _ := sub.With(h.cfg.Directory, s, key, 0)
+	if guild, ok := h.lazyGuild(topic); ok {
+		h.lists.part(s, guild)
+	}
+	if b, key, err := h.subscribable(topic); err == nil {
+		with, _ := b.With(h.cfg.Directory, s, key, 0)
 		for _, t := range with {
 			h.table.remove(s, t)
 		}
 	}
+}
+
+// lazyGuild is the guild whose member lists a topic is.
+func (h *Hub) lazyGuild(topic string) (sessions.Snowflake, bool) {
+	b, key, err := h.backend(topic)
+	lazy, ok := b.(lazyKind)
+	if err != nil || !ok {
+		return 0, false
+	}
+	return lazy.Key(key), true
 }
 
 // unsubscribe does this node's part of Unsubscribe.
@@ -199,7 +241,7 @@ func (h *Hub) unsubscribe(ctx context.Context, req *eventnodev1.ChatServiceUnsub
 		}
 	}
 	h.mu.Unlock()
-	h.say(ctx)
+	_ = h.say(ctx) // Run says it later
 	return &eventnodev1.ChatServiceUnsubscribeResponse{Sessions: uint64(len(chosen))}
 }
 
@@ -209,9 +251,12 @@ func (h *Hub) remove(ctx context.Context, req *eventnodev1.ChatServiceRemoveRequ
 	h.mu.Lock()
 	for _, topic := range req.GetTopics() {
 		ended += h.table.clear(topic, req.GetKeep())
+		if guild, ok := h.lazyGuild(topic); ok {
+			h.lists.remove(guild)
+		}
 	}
 	h.mu.Unlock()
-	h.say(ctx)
+	_ = h.say(ctx) // Run says it later
 	return &eventnodev1.ChatServiceRemoveResponse{Ended: uint64(ended)}
 }
 

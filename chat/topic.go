@@ -46,12 +46,28 @@ type MemberKey struct{ Guild, User sessions.Snowflake }
 // ParseMember parses "GUILD,USER".
 func ParseMember(key string) (MemberKey, error) {
 	g, u, _ := strings.Cut(key, ",")
-	guild, err := sessions.ParseSnowflake(g)
+	guild, err := parseID(g)
 	if err != nil {
 		return MemberKey{}, err
 	}
-	user, err := sessions.ParseSnowflake(u)
+	user, err := parseID(u)
 	return MemberKey{guild, user}, err
+}
+
+// parseID parses an id as it is written, without zeros before it: a topic has one name, and
+// who says another one would reach nobody.
+func parseID(s string) (sessions.Snowflake, error) {
+	id, err := sessions.ParseSnowflake(s)
+	if err == nil && id.String() != s {
+		return 0, fmt.Errorf("%q is no id: write it as %d", s, id)
+	}
+	return id, err
+}
+
+// kindOf is the kind of a topic.
+func kindOf(topic string) string {
+	kind, _, _ := strings.Cut(topic, ":")
+	return kind
 }
 
 // maxTopic bounds a topic, in bytes.

@@ -1,4 +1,4 @@
-// Package examples has five programs, each of which shows one way to use eventnode, from
+// Package examples has six programs, each of which shows one way to use eventnode, from
 // beginning to end, and needs nothing that is not here:
 //
 //	go run ./registration   users and their events in one transaction: outbox, relay, bus
@@ -6,6 +6,7 @@
 //	go run ./workqueue      jobs that fail, and come again: consumer groups, dead letters
 //	go run ./presence       who is online: process groups and monitors
 //	go run ./httpservice    a node in an HTTP service: streams, subscriptions, shutdown
+//	go run ./chatgateway    a chat room for browsers: sessions, gateway, directory
 //
 // Each runs nodes of its own, in its process, with data in a temporary directory. With
 // --connect HOST:PORT it is a client of a cluster that runs, such as that of

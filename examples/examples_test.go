@@ -22,7 +22,7 @@ import (
 )
 
 // names are the programs.
-var names = []string{"registration", "chatroom", "workqueue", "presence", "httpservice"}
+var names = []string{"registration", "chatroom", "workqueue", "presence", "httpservice", "chatgateway"}
 
 // folder is where they are built.
 var folder string
@@ -58,7 +58,8 @@ func command(t *testing.T, name string, args ...string) (cmd *exec.Cmd, stderr *
 	if err := build(); err != nil {
 		t.Fatal(err)
 	}
-	ctx, cancel := context.WithTimeout(t.Context(), timeout)
+	// Until the clean-up of who runs it has ended, too.
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(t.Context()), timeout)
 	t.Cleanup(cancel)
 	cmd, stderr = exec.CommandContext(ctx, filepath.Join(folder, name), args...), new(bytes.Buffer)
 	cmd.Stderr = stderr
@@ -84,10 +85,12 @@ func everywhere(t *testing.T, test func(t *testing.T, args ...string)) {
 	t.Run("connected", func(t *testing.T) { test(t, "--connect", running(t)) })
 }
 
-// running is the address of a node that keeps streams, until the end of the test.
+// running is the address of a node that keeps streams and has a chat service, until the end of the test.
 func running(t *testing.T) string {
 	t.Helper()
-	n, err := node.New(node.Config{ID: "n1", DataDir: t.TempDir(), GossipAddress: "127.0.0.1:0", RPCAddress: "127.0.0.1:0"})
+	n, err := node.New(node.Config{
+		ID: "n1", DataDir: t.TempDir(), GossipAddress: "127.0.0.1:0", RPCAddress: "127.0.0.1:0", Chat: node.Chat{Enabled: true},
+	})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -49,9 +49,6 @@ type asked struct {
 	refusal     action // not ignore: the connection is closed at once
 }
 
-// maxLinger bounds what is read and thrown away after a close, in bytes.
-const maxLinger = 1 << 20
-
 func newConnection(g *Gateway, conn net.Conn, from io.Reader, want asked) *connection {
 	c := &connection{
 		g: g, asked: want, conn: conn, since: time.Now(),
@@ -59,8 +56,11 @@ func newConnection(g *Gateway, conn net.Conn, from io.Reader, want asked) *conne
 		left: make(chan struct{}), gone: make(chan struct{}),
 	}
 	c.out = outgoing{
-		conn: conn, timeout: g.cfg.WriteTimeout, metrics: g.metrics, pool: &g.pool,
+		conn: conn, timeout: g.cfg.WriteTimeout, metrics: g.metrics, writers: g.writers,
 		codec: encoding.NewWriter(want.format, want.compression), lag: c.lag, broken: c.kill,
+	}
+	if tcp, ok := conn.(*net.TCPConn); ok {
+		c.out.raw, _ = tcp.SyscallConn() // fails if it is closed
 	}
 	return c
 }
@@ -149,100 +149,6 @@ func (c *connection) late() {
 	c.close(CloseUnknown, "no heartbeat came in time")
 }
 
-// close closes the connection with a code. The session may go on with another one at once.
-func (c *connection) close(code CloseCode, reason string) {
-	c.mu.Lock()
-	first := c.code == 0
-	if first {
-		c.code, c.reason = code, reason
-		_ = c.conn.SetReadDeadline(time.Now().Add(c.g.cfg.CloseTimeout))
-	}
-	c.mu.Unlock()
-	if first {
-		c.leave()
-		c.out.close(closePayload(code, reason))
-	}
-}
-
-// goodbye is the client's close frame, which is answered by the same code. The session is
-// kept: some libraries say 1000 and resume.
-func (c *connection) goodbye(data []byte) {
-	code, _ := ws.ParseCloseFrameData(data)
-	switch {
-	case len(data) == 0:
-		code = ws.StatusNormalClosure
-	case code < 1000 || code >= 5000 || code == ws.StatusNoMeaningYet || code.IsProtocolReserved():
-		code = ws.StatusProtocolError
-	}
-	c.close(CloseCode(code), "")
-}
-
-func (c *connection) closed() bool {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.code != 0
-}
-
-// leave takes the socket from the session: nothing more of it is written.
-func (c *connection) leave() {
-	c.mu.Lock()
-	k := c.socket
-	c.socket = nil
-	if !c.leaving {
-		c.leaving = true
-		close(c.left)
-	}
-	c.mu.Unlock()
-	c.out.leave()
-	if k != nil {
-		k.Detach()
-	}
-}
-
-// kill cuts the connection off without a word.
-func (c *connection) kill() {
-	c.leave()
-	_ = c.conn.Close()
-}
-
-// reconnect tells the client to resume elsewhere. Nothing is written behind that: the
-// events wait in the log.
-func (c *connection) reconnect() {
-	c.leave()
-	c.out.say(answer{op: opReconnect})
-}
-
-// moveOn is reconnect, and closing.
-func (c *connection) moveOn() {
-	c.reconnect()
-	c.close(CloseUnknown, "the node takes no sessions: resume on another one")
-}
-
-// linger waits for the client to close: who closes first, with data unread, would take the
-// close frame from him.
-func (c *connection) linger() { _, _ = io.CopyN(io.Discard, c.conn, maxLinger) }
-
-// lag is what became of a socket that was not left, told by the goroutine that writes.
-func (c *connection) lag(err error) {
-	gap, isGap := errors.AsType[*sessions.GapError](err)
-	switch {
-	case isGap:
-		c.g.metrics.lost.Add(float64(gap.Missing))
-		c.mu.Lock()
-		k := c.socket
-		c.mu.Unlock()
-		c.close(CloseUnknown, "the client reads too slowly: "+gap.Error())
-		if k != nil {
-			c.g.cfg.Backend.End(k.Session())
-		}
-	case errors.Is(err, sessions.ErrClosed):
-		c.out.say(answer{op: opInvalidSession, data: false})
-		c.close(CloseUnknown, "the session has ended")
-	default:
-		c.close(CloseUnknown, "the session goes on with another connection")
-	}
-}
-
 // alive reports whether the client answers a ping. If not, the connection is cut off.
 func (c *connection) alive(ctx context.Context) bool {
 	c.mu.Lock()
@@ -280,37 +186,4 @@ func (c *connection) ponged() {
 // who is what the log says of a connection.
 func (c *connection) who() []slog.Attr {
 	return []slog.Attr{slog.String("remote", c.conn.RemoteAddr().String())}
-}
-
-// end is the end.
-func (c *connection) end() {
-	c.kill()
-	c.out.stop()
-	close(c.gone)
-	c.g.remove(c)
-	c.mu.Lock()
-	code, reason := c.code, c.reason
-	c.mu.Unlock()
-	if code == 0 {
-		code = closeAbnormal
-	}
-	c.g.metrics.closes.WithLabelValues(code.String()).Inc()
-	c.report(code, reason)
-	c.g.release()
-}
-
-// report logs an end that was not as it should be.
-func (c *connection) report(code CloseCode, reason string) {
-	if code == CloseNormal || code == CloseGoingAway {
-		return
-	}
-	level := slog.LevelInfo
-	if reason == "" { // the client's doing
-		level = slog.LevelDebug
-	}
-	attrs := append(c.who(), slog.Int("code", int(code)), slog.String("reason", reason))
-	if c.active != nil {
-		attrs = append(attrs, slog.String("user", c.active.User.String()))
-	}
-	c.g.log().LogAttrs(context.Background(), level, "connection ended", attrs...)
 }

@@ -3,8 +3,6 @@ package gateway_test
 import (
 	"encoding/json"
 	"fmt"
-	"io"
-	"net"
 	"strings"
 	"sync"
 	"testing"
@@ -14,75 +12,8 @@ import (
 	"github.com/eventnode/eventnode/gateway"
 	"github.com/eventnode/eventnode/gateway/gatewaytest"
 	"github.com/eventnode/eventnode/sessions"
+	"github.com/eventnode/eventnode/test/wire"
 )
-
-// wire is a TCP proxy that can be cut, and leads to another place then.
-type wire struct {
-	t        testing.TB
-	listener net.Listener
-	serving  sync.WaitGroup
-
-	mu     sync.Mutex
-	target string
-	conns  []net.Conn
-}
-
-func newWire(t testing.TB) *wire {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	w := &wire{t: t, listener: l}
-	w.serving.Go(w.accept)
-	t.Cleanup(func() {
-		l.Close()
-		w.cut()
-		w.serving.Wait()
-	})
-	return w
-}
-
-func (w *wire) accept() {
-	for {
-		in, err := w.listener.Accept()
-		if err != nil {
-			return
-		}
-		w.mu.Lock()
-		out, err := net.Dial("tcp", w.target)
-		if err != nil {
-			w.t.Error(err)
-			in.Close()
-			w.mu.Unlock()
-			continue
-		}
-		w.conns = append(w.conns, in, out)
-		w.mu.Unlock()
-		for _, pair := range [][2]net.Conn{{in, out}, {out, in}} {
-			w.serving.Go(func() {
-				_, _ = io.Copy(pair[0], pair[1])
-				pair[0].Close()
-				pair[1].Close()
-			})
-		}
-	}
-}
-
-func (w *wire) leadTo(url string) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	w.target = strings.TrimPrefix(url, "ws://")
-}
-
-func (w *wire) cut() {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	for _, c := range w.conns {
-		c.Close()
-	}
-	w.conns = nil
-}
 
 // bot is a discordgo client, and the ids of what it received.
 type bot struct {
@@ -96,9 +27,9 @@ type bot struct {
 
 // newBot points discordgo at us: by its endpoint variables, all that it uses, for they are
 // computed when it starts.
-func newBot(t *testing.T, w *wire, shard, shards int) *bot {
+func newBot(t *testing.T, w *wire.Wire, shard, shards int) *bot {
 	t.Helper()
-	discordgo.EndpointDiscord = "http://" + w.listener.Addr().String() + "/"
+	discordgo.EndpointDiscord = "http://" + w.Address() + "/"
 	discordgo.EndpointAPI = discordgo.EndpointDiscord + "api/v" + discordgo.APIVersion + "/"
 	discordgo.EndpointGateway = discordgo.EndpointAPI + "gateway"
 	discordgo.EndpointGatewayBot = discordgo.EndpointGateway + "/bot"
@@ -146,10 +77,10 @@ func (b *bot) has(f func() bool) func() bool {
 // and nothing twice.
 func TestDiscordgo(t *testing.T) {
 	w := newWorld(t, sessions.Config{})
-	public := newWire(t)
-	tell := func(c *gateway.Config) { c.PublicURL = "ws://" + public.listener.Addr().String() }
+	public := wire.New(t)
+	tell := func(c *gateway.Config) { c.PublicURL = "ws://" + public.Address() }
 	first, second := w.edge(tell), w.edge(tell)
-	public.leadTo(first.url)
+	public.LeadTo(strings.TrimPrefix(first.url, "ws://"))
 	b := newBot(t, public, 0, 1)
 	eventually(t, "the guild is there", b.has(func() bool { return len(b.guilds) == 1 }))
 	s := w.OfUser(bob)[0]
@@ -185,11 +116,11 @@ func TestDiscordgo(t *testing.T) {
 	}
 
 	say(5)
-	public.cut()
+	public.Cut()
 	say(300)
 	all("it resumes", 1)
 	say(10)
-	public.leadTo(second.url)
+	public.LeadTo(strings.TrimPrefix(second.url, "ws://"))
 	if err := first.Drain(t.Context()); err != nil {
 		t.Error(err)
 	}
@@ -210,9 +141,9 @@ func TestDiscordgo(t *testing.T) {
 // Two shards of discordgo have each their guilds.
 func TestDiscordgoShards(t *testing.T) {
 	w := newWorld(t, sessions.Config{})
-	public := newWire(t)
-	e := w.edge(func(c *gateway.Config) { c.PublicURL = "ws://" + public.listener.Addr().String() })
-	public.leadTo(e.url)
+	public := wire.New(t)
+	e := w.edge(func(c *gateway.Config) { c.PublicURL = "ws://" + public.Address() })
+	public.LeadTo(strings.TrimPrefix(e.url, "ws://"))
 	for i := range 2 {
 		b := newBot(t, public, i, 2)
 		eventually(t, "READY", func() bool { return len(w.OfUser(bob)) == i+1 })

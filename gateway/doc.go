@@ -51,8 +51,10 @@
 //
 // # Concurrency
 //
-// A connection has one goroutine that reads, and one that writes while there is something
-// to write. Run waits for all. All methods may be called by several goroutines.
+// A connection has one goroutine that reads. Events are written by a few goroutines for all
+// connections, which do not wait for any; what would wait, and everything else, by one of
+// the connection's own while there is something to write. Run waits for all. All methods
+// may be called by several goroutines.
 //
 // # Failure
 //

@@ -11,6 +11,8 @@ import (
 	"github.com/gobwas/ws"
 
 	"github.com/eventnode/eventnode/gateway"
+	"github.com/eventnode/eventnode/gateway/gatewaytest"
+	"github.com/eventnode/eventnode/sessions"
 )
 
 // A node that goes down tells its clients to reconnect, and closes with 4000. Whoever
@@ -109,4 +111,42 @@ func TestNotAccepting(t *testing.T) {
 	late.closes(gateway.CloseUnknown)
 	c.cut(s)
 	e.resume("bob", s.ID(), 2).event("RESUMED", 2)
+}
+
+// slowIdentify opens sessions when it is let.
+type slowIdentify struct {
+	*gatewaytest.Backend
+	asked, let chan struct{}
+}
+
+func (b slowIdentify) Identify(ctx context.Context, who sessions.Identity, p sessions.Presence, hello sessions.Hello) (*sessions.Session, error) {
+	close(b.asked)
+	<-b.let
+	return b.Backend.Identify(ctx, who, p, hello)
+}
+
+// A session that is opened while its client is told to go is ended: the client does not
+// know of it, and gets nothing behind RECONNECT.
+func TestDrainWhileIdentifying(t *testing.T) {
+	w := newWorld(t, sessions.Config{})
+	slow := slowIdentify{w.Backend, make(chan struct{}), make(chan struct{})}
+	e := w.edge(func(c *gateway.Config) { c.Backend = slow })
+	c := e.dial("v=10")
+	c.op(10)
+	c.identify("bob", nil)
+	<-slow.asked
+	drained := make(chan error)
+	go func() { drained <- e.Drain(t.Context()) }()
+	c.op(7)
+	close(slow.let)
+	if p, err := c.next(); err == nil {
+		t.Errorf("behind RECONNECT: %v", p)
+	}
+	c.conn.Close()
+	if err := <-drained; err != nil {
+		t.Error(err)
+	}
+	if n := w.Len(); n != 0 {
+		t.Errorf("%d sessions", n)
+	}
 }

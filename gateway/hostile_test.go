@@ -166,9 +166,11 @@ func TestPresenceLimit(t *testing.T) {
 // A user opens one session in an interval: the next one waits, one more is refused and can
 // try again on the same connection. Other users, and other buckets, have turns of their own.
 func TestIdentifyLimit(t *testing.T) {
+	const interval = time.Second
 	e := oneEdge(t, func(c *gateway.Config) {
-		c.Limits = gateway.Limits{IdentifyInterval: 500 * time.Millisecond, IdentifyConcurrency: 2}
+		c.Limits = gateway.Limits{IdentifyInterval: interval, IdentifyConcurrency: 2}
 	})
+	begun := time.Now()
 	e.identify("v=10", "alice", nil)
 	waits := e.dial("v=10")
 	waits.op(10)
@@ -188,6 +190,9 @@ func TestIdentifyLimit(t *testing.T) {
 	third.identify("alice", nil)
 	third.invalid()
 	waits.ready()
+	if waited := time.Since(begun); waited < interval {
+		t.Errorf("it waited %v", waited)
+	}
 	for {
 		third.identify("alice", nil)
 		if p := third.must(); p.T == "READY" {

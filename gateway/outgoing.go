@@ -3,6 +3,7 @@ package gateway
 import (
 	"net"
 	"sync"
+	"syscall"
 	"time"
 
 	"github.com/gobwas/ws"
@@ -14,16 +15,18 @@ import (
 // outgoing is what is to be written to one client, and the only place that writes.
 //
 // There is no goroutine that waits for something to write: who has something kicks, and
-// the kick begins one that writes until nothing is left. So what is idle costs none.
+// the kick has one of the writers write, or begins a goroutine that writes until nothing is
+// left. So what is idle costs none.
 //
 // What is written, in this order: what the protocol answers; what a resume replays, with
 // RESUMED behind it; the events of the session's log; the close frame, after which there is
 // nothing.
 type outgoing struct {
 	conn    net.Conn
+	raw     syscall.RawConn // nil: it cannot be asked what it takes at once
 	timeout time.Duration
 	metrics *metrics
-	pool    *scratches
+	writers *writers
 	// lag is told what ended the socket, by the goroutine that writes.
 	lag func(error)
 	// broken is told that the connection does not take any more.
@@ -105,7 +108,7 @@ func (o *outgoing) kick() {
 		o.again = true
 	default:
 		o.busy = true
-		go o.run()
+		o.writers.add(o)
 	}
 }
 

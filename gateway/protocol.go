@@ -102,7 +102,7 @@ func (c *conversation) heartbeat(d json.RawMessage, newest uint64) action {
 	if json.Unmarshal(d, &seen) != nil {
 		return refusal(CloseDecode, "the data of a heartbeat is a sequence number or null")
 	}
-	if c.session && (seen < 0 || uint64(seen) > max(newest, c.claimed)) {
+	if c.session && uint64(seen) > max(newest, c.claimed) { // a negative one is huge
 		return refusal(CloseBadSeq, "the heartbeat names an event that was not sent")
 	}
 	return action{verb: acknowledge}

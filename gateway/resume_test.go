@@ -51,7 +51,10 @@ func TestResumeIsExact(t *testing.T) {
 	w := newWorld(t, long)
 	e := w.edge(nil)
 	for _, n := range []int{251, 10_000} {
-		for _, query := range []string{"v=10", "encoding=etf", "compress=zlib-stream", "compress=zstd-stream"} {
+		for i, query := range []string{"v=10", "encoding=etf", "compress=zlib-stream", "compress=zstd-stream"} {
+			if testing.Short() && n == 10_000 && i > 0 {
+				continue
+			}
 			t.Run(fmt.Sprint(n, " ", query), func(t *testing.T) {
 				c, s := e.identify("v=10", "bob", nil)
 				c.cut(s)
@@ -230,8 +233,10 @@ func TestTakeOver(t *testing.T) {
 	w := newWorld(t, sessions.Config{})
 	short := func(c *gateway.Config) { c.ProbeTimeout = 100 * time.Millisecond }
 	holder, other := w.edge(short), w.edge(short)
-	w.Ask(holder.Release)
 	for _, at := range []*edge{holder, other} {
+		if at == other {
+			w.Ask(holder.Release)
+		}
 		c, s := holder.identify("v=10", "bob", nil)
 		c.event("GUILD_CREATE", 2)
 		answering := make(chan struct{})

@@ -96,9 +96,9 @@ func TestReady(t *testing.T) {
 				t.Error(p)
 			}
 			k.event("GUILD_CREATE", 2)
-			send(t, w.world.session(d.Session), 100)
-			k.gets(3, 102)
-			k.send(1, 102)
+			send(t, w.world.session(d.Session), 1_200)
+			k.gets(3, 1_202)
+			k.send(1, 1_202)
 			k.op(11)
 		})
 	}

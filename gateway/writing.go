@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"slices"
 	"sync"
 	"time"
 
@@ -23,6 +24,11 @@ const (
 type scratch struct {
 	bytes  []byte
 	events []sessions.Sent
+
+	// writeNow writes bytes to a socket, and notes how much was written. It is for
+	// syscall.RawConn, and says that it does not wait.
+	writeNow func(fd uintptr) bool
+	written  int
 }
 
 // scratches are kept between writes, by nobody in particular.
@@ -32,7 +38,12 @@ func (p *scratches) take() *scratch {
 	if s, ok := p.pool.Get().(*scratch); ok {
 		return s
 	}
-	return &scratch{bytes: make([]byte, 0, 4<<10), events: make([]sessions.Sent, 0, takeAtOnce)}
+	s := &scratch{bytes: make([]byte, 0, 4<<10), events: make([]sessions.Sent, 0, takeAtOnce)}
+	s.writeNow = func(fd uintptr) bool {
+		s.written = writeNow(fd, s.bytes)
+		return true
+	}
+	return s
 }
 
 func (p *scratches) give(s *scratch) {
@@ -59,13 +70,18 @@ func (o *outgoing) todo() todo {
 	return t
 }
 
-// run writes until nothing is left, or the connection does not take it.
-func (o *outgoing) run() {
-	s := o.pool.take()
-	defer o.pool.give(s)
+// run writes until nothing is left, or the connection does not take it; first the rest of
+// what a writer began.
+func (o *outgoing) run(rest []byte) {
+	s := o.writers.pool.take()
+	defer o.writers.pool.give(s)
+	err := o.writeAll(s, rest)
 	for {
-		s.bytes = s.bytes[:0]
-		more, err := o.turn(s, o.todo())
+		more := false
+		if err == nil {
+			s.bytes = s.bytes[:0]
+			more, err = o.turn(s, o.todo())
+		}
 		if err == nil {
 			err = o.write(s)
 		}
@@ -76,6 +92,17 @@ func (o *outgoing) run() {
 			return
 		}
 	}
+}
+
+// writeAll writes bytes, each part of them with its own deadline.
+func (o *outgoing) writeAll(s *scratch, all []byte) error {
+	for some := range slices.Chunk(all, maxWrite) {
+		s.bytes = append(s.bytes[:0], some...)
+		if err := o.write(s); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // turn appends what is to be written next. more: there may be something behind it.
@@ -184,7 +211,7 @@ func (o *outgoing) events(s *scratch, t todo) (more bool, err error) {
 			return false, err
 		}
 	}
-	return len(s.events) > 0, nil
+	return len(s.events) == takeAtOnce, nil // who adds to fewer kicks
 }
 
 // write writes what was appended.
@@ -196,6 +223,7 @@ func (o *outgoing) write(s *scratch) error {
 		return err
 	}
 	n, err := o.conn.Write(s.bytes)
+	_ = o.conn.SetWriteDeadline(time.Time{}) // writers write when they may, and set none
 	o.metrics.bytesOut.Add(float64(n))
 	o.metrics.io.Inc()
 	s.bytes = s.bytes[:0]

@@ -46,9 +46,6 @@ type Chat struct {
 
 func (c Chat) on() bool { return c.Enabled || c.GatewayAddress != "" }
 
-// errNoChat is what a node without a chat service answers.
-var errNoChat = fmt.Errorf("this node has no chat service; start it with one, or ask another node: %w", eventnode.ErrUnavailable)
-
 // chatService is a node's part of a chat service.
 type chatService struct {
 	p        *parts
@@ -57,6 +54,7 @@ type chatService struct {
 	log      *directory.Log
 	service  *chat.Service
 	gateway  *gateway.Gateway // nil: off
+	open     chan struct{}    // closed when the directory is known, and what other nodes want
 	listener net.Listener     // of the gateway
 }
 
@@ -66,7 +64,7 @@ func (p *parts) openChat() (*chatService, error) {
 	if !cfg.on() {
 		return nil, nil
 	}
-	c := &chatService{p: p, cluster: newChatCluster(p)}
+	c := &chatService{p: p, cluster: newChatCluster(p), open: make(chan struct{})}
 	state, err := directory.New(directory.Limits{})
 	if err != nil {
 		return nil, err
@@ -81,7 +79,7 @@ func (p *parts) openChat() (*chatService, error) {
 		return nil, err
 	}
 	c.hub, err = chat.New(chat.Config{
-		Journal: p.chatJournal(), Node: p.self, Cluster: c.cluster, Directory: state, Progress: c.log, Kinds: cfg.Kinds, Sessions: cfg.Sessions,
+		Node: p.self, Cluster: c.cluster, Directory: state, Progress: c.log, Ready: c.open, Journal: p.chatJournal(), Kinds: cfg.Kinds, Sessions: cfg.Sessions,
 		Release: c.release, MaxEventBytes: p.cfg.Limits.MaxEventBytes, Logger: p.cfg.Logger, Registerer: p.cfg.Registry,
 	})
 	if err != nil {
@@ -134,13 +132,22 @@ func (c *chatService) run(ctx context.Context) error {
 	c.cluster.interest(c.hub)
 	g, ctx := errgroup.WithContext(ctx)
 	g.Go(func() error { return c.hub.Run(ctx) })
-	g.Go(func() error { return c.log.Run(ctx) })
+	g.Go(func() error { return c.follow(ctx) })
 	g.Go(func() error { return c.cluster.follow(ctx, c.hub) })
+	g.Go(func() error {
+		select {
+		case <-c.log.Ready():
+			c.cluster.settle(ctx)
+			close(c.open)
+		case <-ctx.Done():
+		}
+		return nil
+	})
 	if c.gateway != nil {
 		g.Go(func() error { return c.serve(ctx) })
 		g.Go(func() error {
 			select {
-			case <-c.log.Ready():
+			case <-c.open:
 				c.p.cfg.Logger.Info("the gateway takes clients", "address", c.listener.Addr().String())
 				return c.gateway.Run(ctx)
 			case <-ctx.Done():
@@ -149,6 +156,30 @@ func (c *chatService) run(ctx context.Context) error {
 		})
 	}
 	return g.Wait()
+}
+
+// follow keeps the directory. The node's streams are closed when it ends, which may be seen
+// before the end of ctx.
+func (c *chatService) follow(ctx context.Context) error {
+	err := c.log.Run(ctx)
+	if errors.Is(err, eventnode.ErrClosed) {
+		<-ctx.Done()
+		return nil
+	}
+	return err
+}
+
+// ready reports whether the chat service serves, or there is none.
+func (c *chatService) ready() bool {
+	if c == nil {
+		return true
+	}
+	select {
+	case <-c.open:
+		return true
+	default:
+		return false
+	}
 }
 
 // serve serves the gateway's address until ctx ends.
@@ -192,10 +223,11 @@ func (c *chatService) drain() {
 // defaultHandOver is the default of Chat.HandOver.
 const defaultHandOver = 10 * time.Second
 
-// answer does this node's part of what another one was asked.
+// answer does this node's part of what another one was asked: nothing, without a chat
+// service.
 func (c *chatService) answer(ctx context.Context, from eventnode.NodeID, req *clusterv1.ChatRequest) (*clusterv1.ChatResponse, error) {
 	if c == nil {
-		return nil, errNoChat
+		return &clusterv1.ChatResponse{}, nil
 	}
 	return c.hub.Answer(ctx, from, req)
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"sync"
+	"time"
 
 	"google.golang.org/protobuf/proto"
 
@@ -159,6 +160,49 @@ func (c *chatCluster) Call(ctx context.Context, node eventnode.NodeID, req *clus
 		}
 	}
 	return nil, fmt.Errorf("no link to %s: %w", node, eventnode.ErrUnavailable)
+}
+
+// settle waits until this node knows what the others want and which sessions they have, a
+// while at most: what it dispatches before that would not reach them. The others are asked
+// to wait until it does.
+func (c *chatCluster) settle(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(ctx, settleChat)
+	defer cancel()
+	knows := map[eventnode.NodeRef]bool{}
+	for {
+		left := c.unknown(ctx, knows)
+		if len(left) == 0 {
+			return
+		}
+		select {
+		case <-time.After(settleInterval):
+		case <-ctx.Done():
+			c.p.cfg.Logger.Warn("what sessions of some nodes want is not known yet", "nodes", left)
+			return
+		}
+	}
+}
+
+// settleChat bounds how long a starting node waits for what others want.
+const settleChat = 5 * time.Second
+
+// unknown are the nodes of which this one may not know what they want. It asks them, and
+// notes the others.
+func (c *chatCluster) unknown(ctx context.Context, knows map[eventnode.NodeRef]bool) (left []eventnode.NodeID) {
+	for _, n := range c.p.members.Nodes() {
+		if n.Ref == c.p.self || knows[n.Ref] {
+			continue
+		}
+		resp, err := c.p.links.Chat(ctx, n.Ref, &clusterv1.ChatRequest{
+			Position: eventnode.Position{}.String(), What: &clusterv1.ChatRequest_Barrier{Barrier: &clusterv1.ChatBarrier{}},
+		})
+		if err != nil || slices.Contains(resp.GetBarrier().GetMissing(), string(c.p.self.ID)) {
+			left = append(left, n.Ref.ID)
+			continue
+		}
+		knows[n.Ref] = true
+	}
+	return left
 }
 
 // interest hands the hub what other nodes want.

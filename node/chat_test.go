@@ -4,6 +4,8 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"io"
+	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
@@ -61,10 +63,7 @@ type chatNode struct {
 // chatNodes is so many nodes with a chat service, that know the directory.
 func chatNodes(t *testing.T, n int) []*chatNode {
 	t.Helper()
-	tokens := filepath.Join(t.TempDir(), "tokens")
-	if err := os.WriteFile(tokens, []byte("ann 1001\nben 1002\nbot 1003 bot\n"), 0o600); err != nil {
-		t.Fatal(err)
-	}
+	tokens := tokenFile(t)
 	var nodes []*chatNode
 	var seeds []string
 	for i := range n {
@@ -275,4 +274,47 @@ func TestChatNothingLeaks(t *testing.T) {
 			t.Fatalf("round %d: it leaked to %d", round, got)
 		}
 	}
+}
+
+// A node that does not know the directory says so, and sends clients away: it must not
+// tell them that they are nobody.
+func TestChatWaitsForTheDirectory(t *testing.T) {
+	tokens := tokenFile(t)
+	auth, err := gateway.NewTokenFile(tokens)
+	if err != nil {
+		t.Fatal(err)
+	}
+	n := start(t, node.Config{
+		ID: "n1", DataDir: t.TempDir(), HTTPAddress: "127.0.0.1:0", Storage: node.Storage{BootstrapExpect: 3},
+		Chat: node.Chat{GatewayAddress: "127.0.0.1:0", Gateway: gateway.Config{Authenticator: auth}},
+	})
+	if status, body := get(t, "http://"+n.HTTPAddress()+"/readyz"); status != http.StatusServiceUnavailable || !strings.Contains(body, "directory") {
+		t.Errorf("%d %s", status, body)
+	}
+	if c, err := gatewaytest.Dial(waiting(t), n.GatewayAddress()); err == nil || !strings.Contains(err.Error(), "503") {
+		t.Errorf("%v, %v", c, err)
+	}
+}
+
+func get(t *testing.T, url string) (status int, body string) {
+	t.Helper()
+	resp, err := http.Get(url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	b, err := io.ReadAll(resp.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return resp.StatusCode, string(b)
+}
+
+func tokenFile(t *testing.T) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "tokens")
+	if err := os.WriteFile(path, []byte("ann 1001\nben 1002\nbot 1003 bot\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return path
 }

@@ -16,6 +16,7 @@
 //   - A socket yields each event behind its start once, in order, or an error: a
 //     [GapError] if some of it is not kept any more. It never leaves something out silently.
 //   - One socket at a time: a session that is attached is not attached again.
+//   - What a client is told in the beginning, by Greet, is kept until it was taken once.
 //   - Send does not wait for anybody. A slow client falls behind in its own log, and is
 //     told of the gap when it has fallen out of it.
 //

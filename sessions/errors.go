@@ -21,6 +21,8 @@ var (
 	ErrAttached = errors.New("the session has a socket")
 	// ErrAhead: the client says that it has seen what was not sent yet.
 	ErrAhead = errors.New("the sequence number is ahead of the session")
+	// ErrTwice: the session has the event already, from the node where it was before.
+	ErrTwice = errors.New("the session has the event already")
 	// ErrShardingRequired: the user is in more guilds than one session takes. Identify with
 	// more shards.
 	ErrShardingRequired = errors.New("sharding required")

@@ -1,11 +1,5 @@
 package sessions
 
-import (
-	"time"
-
-	"github.com/eventnode/eventnode/sessions/internal/replay"
-)
-
 // With Config.OnSend somebody else writes down what sessions are sent, and a client must
 // not have seen what was not written down: else it would be sent other events under the
 // same numbers by a node that knows only what was. So a session has a mark in its log,
@@ -49,39 +43,4 @@ func (s *Session) Held(ready func() bool, each func(seq uint64, e *Event)) {
 		e, _ := s.log.At(n)
 		each(n, e)
 	}
-}
-
-// straggling is how long an event may be on its way to a node: longer than anybody waits
-// for an answer.
-const straggling = 30 * time.Second
-
-// moved is what a session had when it came here. It may be on its way to this node
-// still, for both nodes were sent it.
-type moved struct {
-	had   map[Origin]bool
-	until time.Time
-}
-
-func newMoved(had []Origin, now time.Time) *moved {
-	m := &moved{had: make(map[Origin]bool, len(had)), until: now.Add(straggling)}
-	for _, o := range had {
-		m.had[o] = true
-	}
-	return m
-}
-
-func (m *moved) add(log replay.Log[*Event]) {
-	for n := log.First(); n <= log.Last(); n++ {
-		if e, _ := log.At(n); e.Origin != (Origin{}) {
-			m.had[e.Origin] = true
-		}
-	}
-}
-
-// had reports whether an event was there when the session came. The caller holds mu.
-func (s *Session) had(e *Event) bool {
-	if s.moved != nil && time.Now().After(s.moved.until) {
-		s.moved = nil
-	}
-	return s.moved != nil && s.moved.had[e.Origin]
 }

@@ -31,12 +31,16 @@ type Session struct {
 	mu       sync.Mutex
 	log      replay.Log[*Event]
 	released uint64  // up to here sockets have events; with OnSend
-	moved    *moved  // nil: nothing comes a second time
 	socket   *Socket // nil: detached
 	ended    bool
 	// adopted: it was elsewhere, and not all it was sent there is here.
 	adopted  bool
+	recall   *recall // nil: it has not moved lately
 	presence Presence
+
+	// taken is closed when the socket has taken something, or is another one; nil: nobody
+	// waits for that.
+	taken chan struct{}
 
 	// place is where it is among those that are detached; the manager's.
 	place *detached
@@ -93,19 +97,28 @@ func (s *Session) SetPresence(p Presence) {
 	s.presence = p
 }
 
-// Send adds an event to the log and returns its number; 0: it is there already, for the
-// session has moved. It does not wait. ErrClosed: the session has ended, and will not see
-// it.
+// Send adds an event to the log and returns its number. It does not wait. ErrClosed: the
+// session has ended, and will not see it. ErrTwice: it has moved lately, and has the event.
 func (s *Session) Send(e *Event) (seq uint64, err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.ended {
 		return 0, ErrClosed
 	}
-	if s.had(e) {
-		return 0, nil
+	if s.recall != nil && !s.news(e, time.Now()) {
+		return 0, ErrTwice
 	}
 	return s.send(e), nil
+}
+
+// Greet is Send of what a client is told in the beginning: it is kept, whatever its size,
+// until a socket has taken it.
+func (s *Session) Greet(e *Event) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if !s.ended {
+		s.tell(s.log.AppendFree(e, e.cost()), e)
+	}
 }
 
 // SendBehind is Send if the newest event has this number: so an event that sums up the ones
@@ -122,12 +135,62 @@ func (s *Session) SendBehind(newest uint64, e *Event) (seq uint64, ok bool) {
 
 func (s *Session) send(e *Event) (seq uint64) {
 	seq = s.log.Append(e, e.cost())
+	s.tell(seq, e)
+	return seq
+}
+
+// tell lets the socket have an event: now, or when it is written down.
+func (s *Session) tell(seq uint64, e *Event) {
 	if hook := s.m.cfg.OnSend; hook == nil {
 		s.release(seq)
 	} else if !s.adopted {
 		hook(s, seq, e)
 	}
-	return seq
+}
+
+// Taken waits until the socket has taken the event with a number. It fails with ErrDetached
+// if there is no socket, or not the same one any more, with ErrClosed, or with the cause of
+// ctx's end.
+func (s *Session) Taken(ctx context.Context, seq uint64) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for k := s.socket; ; {
+		switch {
+		case s.ended:
+			return ErrClosed
+		case k == nil || s.socket != k:
+			return ErrDetached
+		case k.next > seq:
+			return nil
+		}
+		if err := s.wait(ctx); err != nil {
+			return err
+		}
+	}
+}
+
+// wait waits until something was taken. The caller holds mu, which is free meanwhile.
+func (s *Session) wait(ctx context.Context) error {
+	if s.taken == nil {
+		s.taken = make(chan struct{})
+	}
+	taken := s.taken
+	s.mu.Unlock()
+	defer s.mu.Lock()
+	select {
+	case <-taken:
+		return nil
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+}
+
+// took wakes who waits. The caller holds mu.
+func (s *Session) took() {
+	if s.taken != nil {
+		close(s.taken)
+		s.taken = nil
+	}
 }
 
 // Attach gives the session a socket that begins behind an event that the client has seen,
@@ -192,7 +255,7 @@ func (s *Session) end() {
 // Socket is a cursor in a session's log: what the client of one connection is to be sent.
 type Socket struct {
 	s      *Session
-	next   uint64 // of the goroutine that reads
+	next   uint64 // what it takes next
 	replay uint64 // the newest event when it was attached
 
 	woken  chan struct{} // one place: there may be something
@@ -208,13 +271,15 @@ func (k *Socket) Session() *Session { return k.s }
 // the client is up to date when it has that.
 func (k *Socket) Replayed() uint64 { return k.replay }
 
+// wake is for Next, or for who asked to be notified.
 func (k *Socket) wake() {
+	if k.notify != nil {
+		k.notify()
+		return
+	}
 	select {
 	case k.woken <- struct{}{}:
 	default:
-	}
-	if k.notify != nil {
-		k.notify()
 	}
 }
 
@@ -222,6 +287,7 @@ func (k *Socket) wake() {
 func (k *Socket) leave(why error) {
 	k.why = why
 	close(k.gone)
+	k.s.took()
 	if k.notify != nil {
 		k.notify()
 	}
@@ -280,6 +346,10 @@ func (k *Socket) Take(into []Sent, most int) ([]Sent, error) {
 		}
 		into = append(into, Sent{k.next, e})
 		k.next++
+	}
+	k.s.took()
+	if k.next > k.s.log.Free() {
+		k.s.log.Count()
 	}
 	return into, nil
 }

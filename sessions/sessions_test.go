@@ -584,3 +584,95 @@ func TestStatus(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// What a client is told in the beginning is kept until it was taken, whatever the bounds, and
+// no longer; what comes after it has bounds of its own, and who falls out of these is told.
+func TestGreet(t *testing.T) {
+	m := newManager(t, Config{ReplayEvents: 3})
+	greeted := func() *Session {
+		s := open(t, m, Identity{User: 7})
+		for i := range 10 {
+			s.Greet(&Event{Type: "G", Data: json.RawMessage(fmt.Sprint(i + 1))})
+		}
+		send(t, s, 3)
+		return s
+	}
+	s := greeted()
+	k := attach(t, s, 0)
+	if got, err := k.Take(nil, 4); err != nil || len(got) != 4 {
+		t.Fatal(got, err)
+	}
+	k.Detach()
+	k = attach(t, s, 4)
+	if got, err := k.Take(nil, 100); err != nil || len(got) != 9 {
+		t.Fatal(got, err)
+	}
+	if n, _ := s.Kept(); n != 3 {
+		t.Errorf("%d are kept", n)
+	}
+	s = greeted()
+	k = attach(t, s, 0)
+	send(t, s, 1)
+	if _, err := k.Take(nil, 1); err == nil {
+		t.Error("who is too slow is told of no gap")
+	}
+	m.End(s.ID())
+	s.Greet(&Event{})
+	if n := s.Seq(); n != 14 {
+		t.Errorf("a session that has ended was greeted: %d", n)
+	}
+}
+
+// Taken waits until a socket has taken an event, and no longer than the socket, the session
+// or the caller is there.
+func TestTaken(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		m := newManager(t, Config{})
+		s := open(t, m, Identity{User: 7})
+		send(t, s, 3)
+		if err := s.Taken(t.Context(), 1); !errors.Is(err, ErrDetached) {
+			t.Error("without a socket:", err)
+		}
+		k := attach(t, s, 0)
+		var got error
+		var done atomic.Bool
+		wait := func(ctx context.Context) {
+			done.Store(false)
+			go func() { got = s.Taken(ctx, 3); done.Store(true) }()
+			synctest.Wait()
+		}
+		take := func(n int) {
+			if _, err := k.Take(nil, n); err != nil {
+				t.Fatal(err)
+			}
+			synctest.Wait()
+		}
+		wait(t.Context())
+		if take(2); done.Load() {
+			t.Error("it did not wait:", got)
+		}
+		if take(1); !done.Load() || got != nil {
+			t.Error("it was taken:", got)
+		}
+		send(t, s, 1)
+		k.Detach()
+		k = attach(t, s, 0)
+		ctx, cancel := context.WithCancel(t.Context())
+		wait(ctx)
+		cancel()
+		if synctest.Wait(); !errors.Is(got, context.Canceled) {
+			t.Error("the caller left:", got)
+		}
+		wait(t.Context())
+		k.Detach()
+		k = attach(t, s, 0)
+		if synctest.Wait(); !errors.Is(got, ErrDetached) {
+			t.Error("another socket:", got)
+		}
+		wait(t.Context())
+		m.End(s.ID())
+		if synctest.Wait(); !errors.Is(got, ErrClosed) {
+			t.Error("it ended:", got)
+		}
+	})
+}

@@ -13,6 +13,7 @@ import (
 	"github.com/google/uuid"
 	"golang.org/x/sync/errgroup"
 
+	"github.com/eventnode/eventnode"
 	"github.com/eventnode/eventnode/streams/internal/consuming"
 	"github.com/eventnode/eventnode/streams/internal/floors"
 	"github.com/eventnode/eventnode/streams/internal/forming"
@@ -151,8 +152,8 @@ func (s *Streams) live(ctx context.Context) error {
 }
 
 // hold belongs to a cluster, as soon as there is one, and holds a replica of it.
-func (s *Streams) hold(ctx context.Context) error {
-	g, ctx := errgroup.WithContext(ctx)
+func (s *Streams) hold(asked context.Context) error {
+	g, ctx := errgroup.WithContext(asked)
 	g.Go(func() error {
 		if belongs, err := s.form(ctx); err != nil || !belongs {
 			return err
@@ -170,7 +171,11 @@ func (s *Streams) hold(ctx context.Context) error {
 		g.Go(func() error { return s.desk.Run(ctx, r) })
 		return r.Run(ctx)
 	})
-	return g.Wait()
+	err := g.Wait()
+	if asked.Err() != nil && errors.Is(err, eventnode.ErrUnavailable) {
+		return nil // what was begun when it was asked to end, such as founding the cluster
+	}
+	return err
 }
 
 // open makes the replica of the one partition.

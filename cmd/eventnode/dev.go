@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"io"
@@ -21,9 +22,13 @@ type devNode struct {
 	RPC    string `json:"rpc"`
 	Gossip string `json:"gossip"`
 	HTTP   string `json:"http"`
-	Data   string `json:"data"`
-	Log    string `json:"log"`
-	PID    int    `json:"pid,omitempty"`
+	// Gateway is empty without a chat service; Tokens is then, too.
+	Gateway string `json:"gateway,omitempty"`
+	Tokens  string `json:"tokens,omitempty"`
+
+	Data string `json:"data"`
+	Log  string `json:"log"`
+	PID  int    `json:"pid,omitempty"`
 }
 
 // devReadyJSON is what dev --json prints when the cluster is ready.
@@ -36,6 +41,7 @@ type devReadyJSON struct {
 func (a *app) devCommand() *cobra.Command {
 	var nodes int
 	var data string
+	var noChat bool
 	cmd := &cobra.Command{
 		Use:   "dev",
 		Short: "Run a local cluster until ctrl-C",
@@ -45,6 +51,11 @@ The nodes are called n1, n2, ... and listen on 127.0.0.1: n1 on the default port
 that follow. If one of these is taken all get free ones, and what to type is
 printed. Over HTTP (7601 for n1, 7602 for n2, ...) they serve metrics, and take
 CloudEvents: POST /v1/topics/TOPIC/events and /v1/streams/STREAM/events.
+
+Each node has a chat service and a gateway (7701 for n1, 7702 for n2, ...), where client
+libraries of the Discord Gateway protocol connect with the tokens alice, bob and robot.
+A guild with some channels is there soon after the start, unless there was one before.
+--no-chat leaves all that out.
 
 What the nodes keep and log is in a temporary directory, which is removed at the
 end (but not after an error), or with --data in DIR, which is kept.
@@ -61,9 +72,10 @@ SIGKILL; "eventnode dev start n2" starts it again, at its addresses, with its da
 		if nodes < 1 || nodes > 64 {
 			return usagef("--nodes must be 1 to 64")
 		}
-		return a.dev(cmd.Context(), nodes, data)
+		return a.dev(cmd.Context(), nodes, data, !noChat)
 	}
 	cmd.Flags().IntVar(&nodes, "nodes", 3, "number of nodes")
+	cmd.Flags().BoolVar(&noChat, "no-chat", false, "without chat service and gateways")
 	cmd.PersistentFlags().StringVar(&data, "data", "", "directory for data and logs, which is kept (default: a temporary one)")
 	cmd.AddCommand(a.devControlCommand("kill", "Kill a node of the running dev cluster",
 		"Kills a node with SIGKILL: as in a crash, it does not say goodbye to the others.", &data),
@@ -94,22 +106,14 @@ The cluster is the one that this user started last with "eventnode dev", or with
 }
 
 // dev runs a cluster until ctx ends.
-func (a *app) dev(ctx context.Context, count int, data string) error {
+func (a *app) dev(ctx context.Context, count int, data string, chat bool) error {
 	dir, remove, err := devDirectory(data)
 	if err != nil {
 		return err
 	}
-	addrs, standard, err := devPorts(count)
+	nodes, standard, err := devNodes(count, dir, chat)
 	if err != nil {
 		return err
-	}
-	var nodes []devNode
-	for i, at := range addrs {
-		name := fmt.Sprintf("n%d", i+1)
-		nodes = append(nodes, devNode{
-			Name: name, RPC: at.rpc, Gossip: at.gossip, HTTP: at.http,
-			Data: filepath.Join(dir, name), Log: filepath.Join(dir, name+".log"),
-		})
 	}
 	if !standard {
 		a.notice(map[string]any{"notice": "default ports are taken"}, "the default ports are taken: the nodes get free ones")
@@ -122,6 +126,32 @@ func (a *app) dev(ctx context.Context, count int, data string) error {
 		remove()
 	}
 	return err
+}
+
+// devNodes says where the nodes will be.
+func devNodes(count int, dir string, chat bool) (nodes []devNode, standard bool, err error) {
+	addrs, standard, err := devPorts(count)
+	if err != nil {
+		return nil, false, err
+	}
+	tokens := ""
+	if chat {
+		if tokens, err = devTokenFile(dir); err != nil {
+			return nil, false, err
+		}
+	}
+	for i, at := range addrs {
+		name := fmt.Sprintf("n%d", i+1)
+		n := devNode{
+			Name: name, RPC: at.rpc, Gossip: at.gossip, HTTP: at.http,
+			Data: filepath.Join(dir, name), Log: filepath.Join(dir, name+".log"),
+		}
+		if chat {
+			n.Gateway, n.Tokens = at.gateway, tokens
+		}
+		nodes = append(nodes, n)
+	}
+	return nodes, standard, nil
 }
 
 // devDirectory makes the directory for data and logs, and returns what to do
@@ -141,9 +171,9 @@ func devDirectory(data string) (dir string, remove func(), err error) {
 func writeDevReady(w io.Writer, nodes []devNode, standard bool) {
 	fmt.Fprintf(w, "ready: %s\n\n", plural(len(nodes), "node"))
 	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(table, "NODE\tRPC (--addr)\tGOSSIP\tHTTP\tLOG")
+	fmt.Fprintln(table, "NODE\tRPC (--addr)\tGOSSIP\tHTTP\tGATEWAY\tLOG")
 	for _, n := range nodes {
-		fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\n", n.Name, n.RPC, n.Gossip, n.HTTP, n.Log)
+		fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\t%s\n", n.Name, n.RPC, n.Gossip, n.HTTP, cmp.Or(n.Gateway, "-"), n.Log)
 	}
 	_ = table.Flush() // w keeps its error
 	last, addr := nodes[len(nodes)-1], ""
@@ -161,7 +191,15 @@ next, in other terminals:
   eventnode members%s
   eventnode dev kill %s
   eventnode dev start %s
-
-ctrl-C stops all
 `, last.RPC, addr, addr, addr, addr, addr, addr, last.Name, last.Name)
+	if last.Gateway != "" {
+		fmt.Fprintf(w, `
+chat, for client libraries with the tokens alice, bob and robot (see %s):
+  curl http://%s/gateway
+  curl -H 'Authorization: Bot robot' http://%s/gateway/bot
+  eventnode chat dispatch channel:1101 MESSAGE_CREATE '{"channel_id":"1101","content":"hello"}'%s
+  eventnode sessions list%s
+`, last.Tokens, nodes[0].Gateway, last.Gateway, addr, addr)
+	}
+	fmt.Fprint(w, "\nctrl-C stops all\n")
 }

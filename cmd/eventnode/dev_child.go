@@ -37,6 +37,9 @@ func startChild(executable string, n devNode, seeds []string) (*child, error) {
 		"serve", "--name", n.Name, "--cluster", "dev", "--gossip", n.Gossip, "--rpc", n.RPC,
 		"--data", n.Data, "--join", strings.Join(seeds, ","), "--http", n.HTTP, "--http-ingest",
 	}
+	if n.Gateway != "" {
+		args = append(args, "--gateway", n.Gateway, "--gateway-tokens", n.Tokens)
+	}
 	if at := slices.Index(seeds, n.Gossip); at < maxFounders {
 		args = append(args, "--bootstrap-expect", strconv.Itoa(min(len(seeds), maxFounders)))
 	} else {

@@ -15,17 +15,19 @@ const (
 	// devHTTPPort is where n1 serves HTTP, n2 at the next one: behind the ports of as
 	// many nodes as there may be.
 	devHTTPPort = devBasePort + 201
+	// devGatewayPort is where n1 has its gateway, n2 at the next one.
+	devGatewayPort = devBasePort + 301
 	// devPortTries bounds the search for a port that is free for TCP and UDP.
 	devPortTries = 50
 )
 
 // devAddress is where a node of a dev cluster listens.
-type devAddress struct{ gossip, rpc, http string }
+type devAddress struct{ gossip, rpc, http, gateway string }
 
 // devPorts finds addresses for count nodes: for gossip and rpc the default ones if they
-// are free, which it reports, else any; for HTTP the usual one of each node if that is
-// free, too. They are free at that moment; whoever is faster than the node takes one, and the
-// node then ends with an error that says so.
+// are free, which it reports, else any; for HTTP and the gateway the usual ones of each
+// node if they are free, too. They are free at that moment; whoever is faster than the
+// node takes one, and the node then ends with an error that says so.
 func devPorts(count int) (addrs []devAddress, standard bool, err error) {
 	var held ports
 	defer held.close()
@@ -43,15 +45,18 @@ func devPorts(count int) (addrs []devAddress, standard bool, err error) {
 		}
 	}
 	for i := range addrs {
-		if addrs[i].http, err = held.http(devHTTPPort+i, standard); err != nil {
+		if addrs[i].http, err = held.usual(devHTTPPort+i, standard); err != nil {
+			return nil, false, err
+		}
+		if addrs[i].gateway, err = held.usual(devGatewayPort+i, standard); err != nil {
 			return nil, false, err
 		}
 	}
 	return addrs, standard, nil
 }
 
-// http finds an address for HTTP: at the port if it is wanted and free, else at any.
-func (p *ports) http(port int, wanted bool) (string, error) {
+// usual finds an address: at the port if it is wanted and free, else at any.
+func (p *ports) usual(port int, wanted bool) (string, error) {
 	if wanted {
 		if address, err := p.tcp(port); err == nil {
 			return address, nil

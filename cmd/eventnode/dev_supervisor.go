@@ -104,6 +104,9 @@ func (s *supervisor) run(ctx context.Context, announce func([]devNode) error) er
 				return err
 			}
 			s.announced = true
+			if first := s.nodes[0]; first.Gateway != "" {
+				s.waiting.Go(func() { s.a.devFill(ctx, []string{first.RPC}) })
+			}
 		}
 	}
 }

@@ -129,7 +129,7 @@ func TestDev(t *testing.T) {
 	}
 	poll(t, "both starts are in its log", func() error {
 		log, err := os.ReadFile(again.Log)
-		if err == nil && (strings.Count(string(log), "--name n2 --cluster dev --gossip "+again.Gossip) != 2 || strings.Count(string(log), "--http "+again.HTTP+" --http-ingest") != 2) {
+		if err == nil && (strings.Count(string(log), "--name n2 --cluster dev --gossip "+again.Gossip) != 2 || strings.Count(string(log), "--http "+again.HTTP+" --http-ingest --gateway "+again.Gateway+" --gateway-tokens "+again.Tokens) != 2) {
 			err = fmt.Errorf("log %q", log)
 		}
 		return err
@@ -233,10 +233,12 @@ func TestDevPorts(t *testing.T) {
 	}
 	seen := map[string]bool{}
 	for _, a := range addrs {
-		if seen[a.gossip] || seen[a.rpc] || seen[a.http] || a.gossip == a.rpc || a.rpc == a.http || a.http == a.gossip {
-			t.Errorf("twice: %+v", a)
+		for _, address := range []string{a.gossip, a.rpc, a.http, a.gateway} {
+			if seen[address] {
+				t.Errorf("twice: %+v", a)
+			}
+			seen[address] = true
 		}
-		seen[a.gossip], seen[a.rpc], seen[a.http] = true, true, true
 	}
 }
 

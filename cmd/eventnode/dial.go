@@ -139,5 +139,5 @@ func dialClient(ctx context.Context, addrs []string, name string) (cluster, erro
 	if err != nil {
 		return nil, err
 	}
-	return c, nil
+	return connection{c}, nil
 }

@@ -33,14 +33,16 @@ func exitCodesTopic() *cobra.Command {
 
   0  it did what was asked; also after ctrl-C, for commands that run until then
   1  an error, in one line on stderr; bench: events were lost, doubled or
-     out of order, or not published; scrub: a copy is damaged
+     out of order, or not published; scrub: a copy is damaged; chat load: changes
+     did not fit
   2  the command line is not right: --help says what is
   3  subscribe, groups join, consume, streams record: there was a gap, events
      are missing
   4  status: the node is not healthy; raft status: there is no leader, or a
      voter is not well
   5  subscribe, groups join: --timeout passed before --count events came
-  6  dispatch --receipt, groups broadcast, groups send: nobody was reached
+  6  dispatch --receipt, groups broadcast, groups send, chat dispatch: nobody was
+     reached; chat sub, chat unsub: there is no such session
   7  consume: another one is this consumer, or took it over; locks run: somebody
      else has the lock, or it was lost while the command ran
 

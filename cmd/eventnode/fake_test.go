@@ -33,6 +33,7 @@ type fake struct {
 	received   []eventnode.Received
 	reach      int // of Broadcast
 	durable    fakeDurable
+	chat       fakeChat
 
 	mu         sync.Mutex
 	topics     []string
@@ -43,7 +44,12 @@ type fake struct {
 	closed     bool
 }
 
-func (f *fake) Close() error { f.closed = true; return nil }
+func (f *fake) Close() error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.closed = true
+	return nil
+}
 
 func (f *fake) Nodes(context.Context) ([]eventnode.NodeInfo, error) { return f.nodes, nil }
 func (f *fake) Status(context.Context) (eventnode.Status, error)    { return f.status, nil }

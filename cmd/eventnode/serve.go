@@ -23,6 +23,7 @@ type server interface {
 	GossipAddress() string
 	RPCAddress() string
 	HTTPAddress() string
+	GatewayAddress() string
 }
 
 var _ server = (*node.Node)(nil)
@@ -42,6 +43,7 @@ type serveFlags struct {
 	name, keyFile       string
 	labels              []string
 	logLevel, logFormat string
+	chat                chatFlags
 }
 
 // serveCommand is `eventnode serve`.
@@ -79,13 +81,16 @@ disk=ssd: copies can be kept on nodes that have it ("eventnode streams pools").
 it also takes CloudEvents, from anybody who reaches it, for any topic and stream:
 
   POST /v1/topics/TOPIC/events     dispatched: 202
-  POST /v1/streams/STREAM/events   201 with the position, when they are durable`,
+  POST /v1/streams/STREAM/events   201 with the position, when they are durable
+
+` + chatHelp,
 		Example: `  eventnode serve --name n1
   eventnode serve --name n2 --gossip 0.0.0.0:7400 --rpc 0.0.0.0:7401 --join 10.0.0.1:7400 --join 10.0.0.2:7400
-  eventnode serve --join dns:eventnode.default.svc:7400 --data /var/lib/eventnode --bootstrap-expect 3 --http 127.0.0.1:7402`,
+  eventnode serve --join dns:eventnode.default.svc:7400 --data /var/lib/eventnode --bootstrap-expect 3 --http 127.0.0.1:7402
+  eventnode serve --data /var/lib/eventnode --gateway 0.0.0.0:8080 --gateway-tokens tokens.txt --gateway-url wss://gateway.example.com`,
 		Args: args(0, 0, ""),
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			if err := f.finish(a.stderr); err != nil {
+			if err := f.finish(cmd, a.stderr); err != nil {
 				return err
 			}
 			return a.serve(cmd.Context(), f.cfg)
@@ -111,15 +116,19 @@ it also takes CloudEvents, from anybody who reaches it, for any topic and stream
 	fs.StringVar(&f.keyFile, "gossip-key-file", "", "file with the cluster's secret: 16, 24 or 32 bytes in base64 (openssl rand -base64 32)")
 	fs.StringVar(&f.logLevel, "log-level", "info", "debug, info, warn or error")
 	fs.StringVar(&f.logFormat, "log-format", "text", "text or json")
+	f.chat.add(cmd)
 	return cmd
 }
 
 // finish turns the flags that are not strings of Config into its fields.
-func (f *serveFlags) finish(logs io.Writer) (err error) {
+func (f *serveFlags) finish(cmd *cobra.Command, logs io.Writer) (err error) {
 	f.cfg.ID = eventnode.NodeID(f.name)
 	f.cfg.Version = readVersion().Version
 	if f.cfg.HTTPIngest && f.cfg.HTTPAddress == "" {
 		return usagef("--http-ingest needs --http HOST:PORT: where to take events")
+	}
+	if f.cfg.Chat, err = f.chat.config(cmd); err != nil {
+		return err
 	}
 	if f.cfg.Labels, err = parseLabels(f.labels); err != nil {
 		return err
@@ -169,6 +178,7 @@ type servingJSON struct {
 	RPC     string           `json:"rpc"`
 	Gossip  string           `json:"gossip"`
 	HTTP    string           `json:"http,omitempty"`
+	Gateway string           `json:"gateway,omitempty"`
 }
 
 // serve runs a node until ctx ends or it fails.
@@ -184,11 +194,14 @@ func (a *app) serve(ctx context.Context, cfg node.Config) error {
 		return err
 	case <-n.Ready():
 	}
-	s := servingJSON{n.Self().ID, n.Self().Epoch, n.RPCAddress(), n.GossipAddress(), n.HTTPAddress()}
+	s := servingJSON{n.Self().ID, n.Self().Epoch, n.RPCAddress(), n.GossipAddress(), n.HTTPAddress(), n.GatewayAddress()}
 	err = a.printObject(s, func(w io.Writer) {
 		fmt.Fprintf(w, "%s serves: rpc %s, gossip %s", s.Serving, s.RPC, s.Gossip)
 		if s.HTTP != "" {
 			fmt.Fprintf(w, ", http %s", s.HTTP)
+		}
+		if s.Gateway != "" {
+			fmt.Fprintf(w, ", gateway %s", s.Gateway)
 		}
 		fmt.Fprintln(w)
 	})

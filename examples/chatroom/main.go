@@ -132,7 +132,7 @@ func enter(ctx context.Context, out io.Writer, address, name string) (p *person,
 		return nil, err
 	}
 	go func() { p.seen <- p.Run(life) }()
-	return p, p.ProduceSync(ctx, patience, Joined{name})
+	return p, p.ProduceSync(life, patience, Joined{name}) // others see it, so it is done: ctrl-C comes after
 }
 
 // say returns when all nodes with people in the room have it.

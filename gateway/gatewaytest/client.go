@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"maps"
 	"net"
 	"time"
 
@@ -60,9 +61,7 @@ func Dial(ctx context.Context, address string) (*Client, error) {
 // Identify opens a session and returns READY. Fields go into IDENTIFY as they are.
 func (c *Client) Identify(ctx context.Context, token string, fields map[string]any) (ready json.RawMessage, err error) {
 	d := map[string]any{"token": token, "properties": struct{}{}}
-	for k, v := range fields {
-		d[k] = v
-	}
+	maps.Copy(d, fields)
 	if err := c.Send(2, d); err != nil {
 		return nil, err
 	}

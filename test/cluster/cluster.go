@@ -30,6 +30,9 @@ type Config struct {
 	// HTTP has each process serve HTTP, and take CloudEvents there: Node.HTTPAddress. For
 	// Processes.
 	HTTP bool
+	// GatewayTokens is a file of tokens: each process has a chat service and a gateway, at
+	// Node.GatewayAddress, whose clients have these. For Processes with Storage.
+	GatewayTokens string
 	// Dir is for data and logs. Defaults to a directory that is removed when the
 	// test ends.
 	Dir string

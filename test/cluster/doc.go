@@ -19,7 +19,8 @@
 // With Config.Processes each node is a process of the real binary on loopback:
 // Kill is SIGKILL, Pause is SIGSTOP. Their network cannot be broken, unless each has
 // a machine of its own (Config.Hosts: network namespaces, on Linux, as root); else
-// the methods that would do so fail the test. With Config.HTTP they take CloudEvents.
+// the methods that would do so fail the test. With Config.HTTP they take CloudEvents, with
+// Config.GatewayTokens clients of the chat service.
 //
 // # Durable streams
 //

@@ -51,6 +51,16 @@ func (n *Node) HTTPAddress() string {
 	return n.processes().ports[n.name].http
 }
 
+// GatewayAddress is where clients of the chat service connect. For Processes with
+// Config.GatewayTokens.
+func (n *Node) GatewayAddress() string {
+	n.c.t.Helper()
+	if n.c.cfg.GatewayTokens == "" {
+		n.c.t.Fatal("nodes have no gateway: use Config.GatewayTokens")
+	}
+	return n.processes().ports[n.name].gateway
+}
+
 func (n *Node) process() *process {
 	n.c.t.Helper()
 	r := n.processes().of(n)

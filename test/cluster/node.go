@@ -26,9 +26,10 @@ type Node struct {
 
 // ports of a node that has an address of its own: in memory, or with Config.Hosts.
 const (
-	gossipPort = 7400
-	rpcPort    = 7401
-	httpPort   = 7402
+	gossipPort  = 7400
+	rpcPort     = 7401
+	httpPort    = 7402
+	gatewayPort = 7404
 )
 
 // Name returns "n1", "n2", ...

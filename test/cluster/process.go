@@ -38,7 +38,7 @@ type process struct {
 }
 
 // ports of one node; they stay the same over restarts.
-type ports struct{ gossip, rpc, http string }
+type ports struct{ gossip, rpc, http, gateway string }
 
 var _ host = (*processes)(nil)
 
@@ -140,6 +140,9 @@ func (p *processes) args(n *Node) []string {
 	if p.cfg.HTTP {
 		args = append(args, "--http", own.http, "--http-ingest")
 	}
+	if p.cfg.GatewayTokens != "" {
+		args = append(args, "--gateway", own.gateway, "--gateway-tokens", p.cfg.GatewayTokens)
+	}
 	return append(args, p.cfg.Args...)
 }
 
@@ -150,14 +153,14 @@ func (p *processes) reserve(n *Node) error {
 	}
 	if p.hosts != nil {
 		at := p.hosts.address(n.number)
-		p.ports[n.name] = ports{gossip: join(at, gossipPort), rpc: join(at, rpcPort), http: join(at, httpPort)}
+		p.ports[n.name] = ports{gossip: join(at, gossipPort), rpc: join(at, rpcPort), http: join(at, httpPort), gateway: join(at, gatewayPort)}
 		return nil
 	}
-	addresses, err := loopback.Addresses(3)
+	addresses, err := loopback.Addresses(4)
 	if err != nil {
 		return err
 	}
-	p.ports[n.name] = ports{gossip: addresses[0], rpc: addresses[1], http: addresses[2]}
+	p.ports[n.name] = ports{gossip: addresses[0], rpc: addresses[1], http: addresses[2], gateway: addresses[3]}
 	return nil
 }
 

@@ -5,18 +5,19 @@ import (
 	"testing"
 
 	"github.com/eventnode/eventnode/test/cluster"
+	"github.com/eventnode/eventnode/test/npm"
 )
 
 // One cluster for all: its nodes are processes.
 func TestNodeJS(t *testing.T) {
-	install(t)
-	readSources(t)
+	npm.Install(t)
+	npm.ReadSources(t, "*.js", "../../proto/eventnode/v1/*.proto")
 	c := cluster.Start(t, cluster.Config{Nodes: 2, Processes: true})
 	a, b := c.Node("n1").RPCAddress(), c.Node("n2").RPCAddress()
 
 	// The program that docs/protocol.md shows does what it says there.
 	t.Run("example", func(t *testing.T) {
-		out, err := node(t, "example.js", b, a).CombinedOutput()
+		out, err := npm.Command(t, "example.js", b, a).CombinedOutput()
 		if want := `topic:orders order_placed {"id":1}`; err != nil || strings.TrimSpace(string(out)) != want {
 			t.Errorf("%v: %q, want %q", err, out, want)
 		}
@@ -25,7 +26,7 @@ func TestNodeJS(t *testing.T) {
 	// What docs/protocol.md says of each service holds for a client that is not
 	// ours: order, numbers, gaps, refusals, errors, groups.
 	t.Run("protocol", func(t *testing.T) {
-		suite := node(t, "--test", "protocol.test.js")
+		suite := npm.Command(t, "--test", "protocol.test.js")
 		suite.Env = append(suite.Env, "EVENTNODE_A="+a, "EVENTNODE_B="+b)
 		if out, err := suite.CombinedOutput(); err != nil {
 			t.Errorf("%v:\n%s", err, out)

@@ -18,6 +18,7 @@ import (
 	"github.com/eventnode/eventnode"
 	"github.com/eventnode/eventnode/event"
 	"github.com/eventnode/eventnode/test/cluster"
+	"github.com/eventnode/eventnode/test/npm"
 )
 
 // line is an envelope as peer.js reads and prints it.
@@ -139,7 +140,7 @@ func receive(t *testing.T, sub eventnode.Subscription) eventnode.Delivery {
 // it; tell writes to it; stop ends it and waits.
 func startPeer(t *testing.T, n *cluster.Node) (stop func() error, said <-chan line, tell func(line)) {
 	t.Helper()
-	cmd := node(t, "peer.js", n.RPCAddress(), n.RPCAddress(), "topic:to-node")
+	cmd := npm.Command(t, "peer.js", n.RPCAddress(), n.RPCAddress(), "topic:to-node")
 	stdin, err := cmd.StdinPipe()
 	if err != nil {
 		t.Fatal(err)

@@ -115,8 +115,10 @@ func colour(s suite.System) string {
 		return "#d98fbd"
 	case suite.RedisAlways:
 		return "#9c3f75"
-	case suite.PostgreSQLLoop:
+	case suite.PostgreSQLLoop, suite.WSLoop:
 		return "#98a2ae"
+	case suite.WSParallel:
+		return "#6b7885"
 	default:
 		return "#3f9c74"
 	}

@@ -61,7 +61,7 @@ func (s samples) note(system suite.System) string {
 var order = [...]suite.System{
 	suite.Eventnode, suite.NATS, suite.PG, suite.Relay,
 	suite.JetStreamR3, suite.JetStreamR3Sync, suite.JetStreamR1, suite.RedisEverysec, suite.RedisAlways,
-	suite.PostgreSQLLoop,
+	suite.PostgreSQLLoop, suite.WSLoop, suite.WSParallel,
 }
 
 // systemsOf are those that run a workload or once did: the known ones in order,
@@ -110,6 +110,10 @@ func title(s suite.System) string {
 		return "Redis, always"
 	case suite.PostgreSQLLoop:
 		return "PostgreSQL, loop"
+	case suite.WSLoop:
+		return "WebSocket, loop"
+	case suite.WSParallel:
+		return "WebSocket, parallel"
 	default:
 		return string(s)
 	}

@@ -33,6 +33,10 @@ const (
 	// A loop that reads and deletes the rows of a table in PostgreSQL, and does nothing
 	// with them.
 	PostgreSQLLoop System = "postgresql-loop"
+	// A plain loop that writes an event's frame to each of many WebSockets, in one
+	// goroutine and in one for each processor.
+	WSLoop     System = "websocket-loop"
+	WSParallel System = "websocket-loops"
 )
 
 // Metric is one measured quantity. Its name ends in its unit.

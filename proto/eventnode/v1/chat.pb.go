@@ -685,7 +685,7 @@ func (x *ChatServiceRemoveResponse) GetMissing() []string {
 // ChatServiceChangeRequest changes the directory.
 type ChatServiceChangeRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// In order; at most 10,000 and 4 MiB.
+	// In order; at most 1,024 and 4 MiB.
 	Changes       []*DirectoryChange `protobuf:"bytes,1,rep,name=changes,proto3" json:"changes,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache

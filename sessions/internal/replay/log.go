@@ -12,6 +12,8 @@ type Log[T any] struct {
 	start   int
 	first   uint64 // the number of the oldest entry, or of the next one
 	bytes   int
+	// How many of the oldest entries do not count for the limits, and what they cost.
+	free, freeBytes int
 }
 
 type entry[T any] struct {
@@ -30,16 +32,44 @@ func From[T any](limits Limits, first uint64) Log[T] { return Log[T]{limits: lim
 func (l *Log[T]) Append(value T, cost int) uint64 {
 	l.entries = append(l.entries, entry[T]{value, cost})
 	l.bytes += cost
-	for l.Len() > 1 && (l.Len() > l.limits.Count || l.bytes > l.limits.Bytes) {
+	l.trim()
+	return l.Last()
+}
+
+// AppendFree is Append of an entry that does not count for the limits before Count is
+// called: in the beginning, while there are no others.
+func (l *Log[T]) AppendFree(value T, cost int) uint64 {
+	if l.free < l.Len() {
+		return l.Append(value, cost)
+	}
+	l.entries = append(l.entries, entry[T]{value, cost})
+	l.bytes, l.free, l.freeBytes = l.bytes+cost, l.free+1, l.freeBytes+cost
+	return l.Last()
+}
+
+// Free is the number of the newest entry that does not count for the limits; one less than
+// First if none does.
+func (l *Log[T]) Free() uint64 { return l.first + uint64(l.free) - 1 }
+
+// Count has all entries count for the limits.
+func (l *Log[T]) Count() {
+	l.free, l.freeBytes = 0, 0
+	l.trim()
+}
+
+func (l *Log[T]) trim() {
+	for l.Len() > 1 && (l.Len()-l.free > l.limits.Count || l.bytes-l.freeBytes > l.limits.Bytes) {
 		l.drop()
 	}
-	return l.Last()
 }
 
 // drop forgets the oldest entry. The slice is moved when half of it is unused: so each
 // entry is moved once on average.
 func (l *Log[T]) drop() {
 	l.bytes -= l.entries[l.start].cost
+	if l.free > 0 {
+		l.free, l.freeBytes = l.free-1, l.freeBytes-l.entries[l.start].cost
+	}
 	l.entries[l.start] = entry[T]{}
 	l.start++
 	l.first++

@@ -683,7 +683,10 @@ type ChatDispatch struct {
 	// With number: tells the event apart from all others. A number of the node's life.
 	Origin uint64 `protobuf:"varint,2,opt,name=origin,proto3" json:"origin,omitempty"`
 	// Grows with each event of the origin.
-	Number        uint64 `protobuf:"varint,3,opt,name=number,proto3" json:"number,omitempty"`
+	Number uint64 `protobuf:"varint,3,opt,name=number,proto3" json:"number,omitempty"`
+	// It comes from a node that had the sessions it is for, and has given them away: the
+	// receiver may be sent it once more, for others.
+	SentOn        bool `protobuf:"varint,4,opt,name=sent_on,json=sentOn,proto3" json:"sent_on,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -739,9 +742,18 @@ func (x *ChatDispatch) GetNumber() uint64 {
 	return 0
 }
 
-// ChatBarrier has nothing to say.
+func (x *ChatDispatch) GetSentOn() bool {
+	if x != nil {
+		return x.SentOn
+	}
+	return false
+}
+
+// ChatBarrier has nothing to say as a request.
 type ChatBarrier struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// In an answer: the nodes that do not know yet what this one's sessions want.
+	Missing       []string `protobuf:"bytes,1,rep,name=missing,proto3" json:"missing,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -774,6 +786,13 @@ func (x *ChatBarrier) ProtoReflect() protoreflect.Message {
 // Deprecated: Use ChatBarrier.ProtoReflect.Descriptor instead.
 func (*ChatBarrier) Descriptor() ([]byte, []int) {
 	return file_eventnode_cluster_v1_chat_proto_rawDescGZIP(), []int{4}
+}
+
+func (x *ChatBarrier) GetMissing() []string {
+	if x != nil {
+		return x.Missing
+	}
+	return nil
 }
 
 // ChatLend asks for the record of a session that stays where it is for now.
@@ -1506,12 +1525,14 @@ const file_eventnode_cluster_v1_chat_proto_rawDesc = "" +
 	"\adetails\x18\x03 \x03(\v2,.eventnode.cluster.v1.ChatError.DetailsEntryR\adetails\x1a:\n" +
 	"\fDetailsEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
-	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"\x82\x01\n" +
+	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"\x9b\x01\n" +
 	"\fChatDispatch\x12B\n" +
 	"\arequest\x18\x01 \x01(\v2(.eventnode.v1.ChatServiceDispatchRequestR\arequest\x12\x16\n" +
 	"\x06origin\x18\x02 \x01(\x04R\x06origin\x12\x16\n" +
-	"\x06number\x18\x03 \x01(\x04R\x06number\"\r\n" +
-	"\vChatBarrier\"V\n" +
+	"\x06number\x18\x03 \x01(\x04R\x06number\x12\x17\n" +
+	"\asent_on\x18\x04 \x01(\bR\x06sentOn\"'\n" +
+	"\vChatBarrier\x12\x18\n" +
+	"\amissing\x18\x01 \x03(\tR\amissing\"V\n" +
 	"\bChatLend\x12\x17\n" +
 	"\auser_id\x18\x01 \x01(\x04R\x06userId\x12\x1d\n" +
 	"\n" +

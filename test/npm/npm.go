@@ -1,4 +1,4 @@
-package nodejs_test
+package npm
 
 import (
 	"bytes"
@@ -21,8 +21,8 @@ const (
 	installed = modules + "/installed-lock.json"
 )
 
-// install fetches the packages of package-lock.json, unless that was done.
-func install(t *testing.T) {
+// Install fetches the packages of package-lock.json, unless that was done.
+func Install(t *testing.T) {
 	t.Helper()
 	for _, program := range []string{"node", "npm"} {
 		if _, err := exec.LookPath(program); err != nil {
@@ -67,9 +67,10 @@ func firstError(out []byte) string {
 	return "it says no more"
 }
 
-// The lock names each package's version and checksum, and no registry: whoever
-// installs it has his own.
-func TestLockNamesNoRegistry(t *testing.T) {
+// CheckLock fails the test unless the lock names each package's version and checksum, and
+// no registry: whoever installs it has his own.
+func CheckLock(t *testing.T) {
+	t.Helper()
 	lock, err := os.ReadFile(lockFile)
 	if err != nil {
 		t.Fatal(err)
@@ -85,16 +86,17 @@ func TestLockNamesNoRegistry(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if regexp.MustCompile(`"[\^~><*]`).Match(bytes.ReplaceAll(manifest, []byte(`"node": ">=20"`), nil)) {
+	engines := regexp.MustCompile(`"node": ">=[0-9]+"`)
+	if regexp.MustCompile(`"[\^~><*]`).Match(engines.ReplaceAll(manifest, nil)) {
 		t.Error("package.json asks for a range of versions")
 	}
 }
 
-// readSources reads what the programs are made of: go test keeps a result only
-// as long as the files stay the same that the test itself has opened.
-func readSources(t *testing.T) {
+// ReadSources reads what the programs are made of: go test keeps a result only as long as
+// the files stay the same that the test itself has opened.
+func ReadSources(t *testing.T, patterns ...string) {
 	t.Helper()
-	for _, pattern := range []string{"*.js", "../../proto/eventnode/v1/*.proto"} {
+	for _, pattern := range patterns {
 		files, err := filepath.Glob(pattern)
 		if err != nil || len(files) == 0 {
 			t.Fatalf("%s: %v", pattern, err)
@@ -107,12 +109,13 @@ func readSources(t *testing.T) {
 	}
 }
 
-// programTime bounds a run of a program here.
+// programTime bounds a run of a program.
 const programTime = 60 * time.Second
 
-// node prepares a run of node in this folder, which ends with the test.
-func node(t *testing.T, args ...string) *exec.Cmd {
-	ctx, cancel := context.WithTimeout(t.Context(), programTime)
+// Command prepares a run of node in the test's folder, which ends with the test.
+func Command(t *testing.T, args ...string) *exec.Cmd {
+	// Until the clean-up of who runs it has ended, too.
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(t.Context()), programTime)
 	t.Cleanup(cancel)
 	cmd := exec.CommandContext(ctx, "node", args...)
 	cmd.WaitDelay = 2 * time.Second
