@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"log/slog"
 	"math/rand/v2"
 	"net"
 	"os"
@@ -96,9 +95,6 @@ func (m *mortal) start(i int) {
 	m.t.Helper()
 	cfg := m.cfgs[i]
 	cfg.Network = machineOf{m.net.Host(hostOf(i))}
-	if os.Getenv("JOURNAL_LOG") != "" {
-		cfg.Logger = slog.New(slog.NewTextHandler(os.Stderr, nil)).With("at", cfg.ID)
-	}
 	n, err := node.New(cfg)
 	if err != nil {
 		m.t.Fatal(err)
@@ -330,16 +326,7 @@ func TestChatJournalSplit(t *testing.T) {
 		}
 	}
 	eventually(t, "the session is on one node", func() bool {
-		stream, err := m.nodes[0].api.ListSessions(t.Context(), &eventnodev1.ChatServiceListSessionsRequest{UserId: ben})
-		var on []string
-		for err == nil {
-			var r *eventnodev1.ChatServiceListSessionsResponse
-			if r, err = stream.Recv(); err == nil {
-				for _, s := range r.GetSessions() {
-					on = append(on, s.GetNode())
-				}
-			}
-		}
+		on := m.nodes[0].sessionsOf(t, ben)
 		return len(on) == 1 && on[0] == "n3"
 	})
 }

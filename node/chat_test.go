@@ -3,6 +3,7 @@ package node_test
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -63,6 +64,12 @@ type chatNode struct {
 // chatNodes is so many nodes with a chat service, that know the directory.
 func chatNodes(t *testing.T, n int) []*chatNode {
 	t.Helper()
+	return chatNodesWith(t, n, node.Chat{})
+}
+
+// chatNodesWith is chatNodes with more of the chat service's configuration.
+func chatNodesWith(t *testing.T, n int, cfg node.Chat) []*chatNode {
+	t.Helper()
 	tokens := tokenFile(t)
 	var nodes []*chatNode
 	var seeds []string
@@ -71,9 +78,9 @@ func chatNodes(t *testing.T, n int) []*chatNode {
 		if err != nil {
 			t.Fatal(err)
 		}
+		cfg.GatewayAddress, cfg.Gateway = "127.0.0.1:0", gateway.Config{Authenticator: auth, Limits: gateway.Limits{IdentifyInterval: -1}}
 		nodes = append(nodes, startChat(t, node.Config{
-			ID: eventnode.NodeID(fmt.Sprintf("n%d", i+1)), DataDir: t.TempDir(), Seeds: seeds, Storage: node.Storage{BootstrapExpect: n},
-			Chat: node.Chat{GatewayAddress: "127.0.0.1:0", Gateway: gateway.Config{Authenticator: auth, Limits: gateway.Limits{IdentifyInterval: -1}}},
+			ID: eventnode.NodeID(fmt.Sprintf("n%d", i+1)), DataDir: t.TempDir(), Seeds: seeds, Storage: node.Storage{BootstrapExpect: n}, Chat: cfg,
 		}))
 		seeds = []string{nodes[0].GossipAddress()}
 	}
@@ -203,8 +210,14 @@ func TestChat(t *testing.T) {
 }
 
 // A node that goes down hands its sessions over: its clients resume elsewhere.
-func TestChatNodeStops(t *testing.T) {
-	nodes := chatNodes(t, 3)
+func TestChatNodeStops(t *testing.T) { nodeStops(t, chatNodes(t, 3)) }
+
+// So it is if there is a journal: a session goes with its generation.
+func TestChatJournalNodeStops(t *testing.T) {
+	nodeStops(t, chatNodesWith(t, 3, node.Chat{Journal: "sessions"}))
+}
+
+func nodeStops(t *testing.T, nodes []*chatNode) {
 	a, _ := nodes[0].login(t, "ann")
 	b, _ := nodes[1].login(t, "ben")
 	expect(t, a, "PRESENCE_UPDATE", `"1002"`)
@@ -221,6 +234,9 @@ func TestChatNodeStops(t *testing.T) {
 		t.Fatal(err)
 	}
 	<-stopped
+	if on := nodes[0].sessionsOf(t, ben); len(on) != 1 || on[0] == "n2" {
+		t.Fatal("his session is on", on)
+	}
 	nodes[0].dispatch(t, fmt.Sprint("channel:", generalID), "MESSAGE_CREATE", `{"id":"5"}`)
 	c := nodes[2].connect(t)
 	missed, err := c.Resume(waiting(t), b)
@@ -229,6 +245,24 @@ func TestChatNodeStops(t *testing.T) {
 	}
 	nodes[0].dispatch(t, fmt.Sprint("channel:", generalID), "MESSAGE_CREATE", `{"id":"6"}`)
 	expect(t, c, "MESSAGE_CREATE", `"6"`)
+}
+
+// sessionsOf is where the sessions of a user are.
+func (n *chatNode) sessionsOf(t *testing.T, user uint64) (on []string) {
+	t.Helper()
+	stream, err := n.api.ListSessions(t.Context(), &eventnodev1.ChatServiceListSessionsRequest{UserId: user})
+	for err == nil {
+		var r *eventnodev1.ChatServiceListSessionsResponse
+		if r, err = stream.Recv(); err == nil {
+			for _, s := range r.GetSessions() {
+				on = append(on, s.GetNode())
+			}
+		}
+	}
+	if !errors.Is(err, io.EOF) {
+		t.Fatal(err)
+	}
+	return on
 }
 
 // The directory is there again after all nodes were stopped, and before clients come.
