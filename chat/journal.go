@@ -4,7 +4,6 @@ import (
 	"cmp"
 	linked "container/list"
 	"context"
-	"errors"
 	"fmt"
 	"log/slog"
 	"sync"
@@ -245,9 +244,4 @@ func (j *diary) written() eventnode.Position {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	return j.acked
-}
-
-// passes reports whether an error goes away by itself.
-func passes(err error) bool {
-	return errors.Is(err, eventnode.ErrUnavailable) || errors.Is(err, eventnode.ErrOutcomeUnknown) || errors.Is(err, eventnode.ErrStorageFull)
 }

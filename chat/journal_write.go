@@ -3,6 +3,7 @@ package chat
 import (
 	"context"
 	"errors"
+	"fmt"
 	"math/rand/v2"
 	"slices"
 	"time"
@@ -29,14 +30,29 @@ const (
 	journalAlive = 10 * time.Second
 )
 
-// run writes until ctx ends. due is called now and then.
+// journalSay is in how many failures, about one a second, one is logged.
+const journalSay = 60
+
+// run writes until ctx ends, and returns nil, or why there can be no such stream. due is
+// called now and then.
 func (j *diary) run(ctx context.Context, due func(context.Context)) error {
 	if j == nil {
 		<-ctx.Done()
 		return nil
 	}
 	defer close(j.ended)
-	j.patiently(ctx, func() error { return j.declare(ctx) })
+	var refused error
+	j.patiently(ctx, func() error {
+		err := j.declare(ctx)
+		if errors.Is(err, eventnode.ErrInvalidArgument) {
+			refused = fmt.Errorf("the session journal: %w", err)
+			return nil
+		}
+		return err
+	})
+	if refused != nil {
+		return refused
+	}
 	tick := time.NewTicker(journalTick)
 	defer tick.Stop()
 	last := time.Time{}
@@ -83,7 +99,7 @@ func (j *diary) patiently(ctx context.Context, do func() error) bool {
 		if errors.Is(err, eventnode.ErrStreamNotFound) {
 			err = errors.Join(err, j.declare(ctx))
 		}
-		if j.metrics.failures.Inc(); failures == 0 || !passes(err) {
+		if j.metrics.failures.Inc(); failures%journalSay == 0 {
 			j.log.WarnContext(ctx, "the session journal cannot be written now: clients wait", "stream", j.cfg.Stream, "error", err)
 		}
 		if !backoff.Wait(ctx, backoff.Backoff{Max: time.Second}.Next(failures, rand.Float64())) {

@@ -1,6 +1,7 @@
 package node
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -63,6 +64,9 @@ func (p *parts) openChat() (*chatService, error) {
 	cfg := p.cfg.Chat
 	if !cfg.on() {
 		return nil, nil
+	}
+	if cfg.Journal != "" && cfg.Journal == cmp.Or(cfg.Stream, directory.DefaultStream) {
+		return nil, fmt.Errorf("node: the stream %q has the directory: name another one for the session journal: %w", cfg.Journal, eventnode.ErrInvalidArgument)
 	}
 	c := &chatService{p: p, cluster: newChatCluster(p), open: make(chan struct{})}
 	state, err := directory.New(directory.Limits{})
