@@ -62,13 +62,13 @@ type chatNode struct {
 }
 
 // chatNodes is so many nodes with a chat service, that know the directory.
-func chatNodes(t *testing.T, n int) []*chatNode {
+func chatNodes(t testing.TB, n int) []*chatNode {
 	t.Helper()
 	return chatNodesWith(t, n, node.Chat{})
 }
 
 // chatNodesWith is chatNodes with more of the chat service's configuration.
-func chatNodesWith(t *testing.T, n int, cfg node.Chat) []*chatNode {
+func chatNodesWith(t testing.TB, n int, cfg node.Chat) []*chatNode {
 	t.Helper()
 	tokens := tokenFile(t)
 	var nodes []*chatNode
@@ -89,7 +89,7 @@ func chatNodesWith(t *testing.T, n int, cfg node.Chat) []*chatNode {
 	return nodes
 }
 
-func startChat(t *testing.T, cfg node.Config) *chatNode {
+func startChat(t testing.TB, cfg node.Config) *chatNode {
 	t.Helper()
 	n := &chatNode{stoppable: startStoppable(t, cfg), cfg: cfg}
 	conn, err := grpc.NewClient(n.RPCAddress(), grpc.WithTransportCredentials(insecure.NewCredentials()))
@@ -102,7 +102,7 @@ func startChat(t *testing.T, cfg node.Config) *chatNode {
 }
 
 // change changes the directory, on all nodes.
-func (n *chatNode) change(t *testing.T, changes ...*eventnodev1.DirectoryChange) {
+func (n *chatNode) change(t testing.TB, changes ...*eventnodev1.DirectoryChange) {
 	t.Helper()
 	eventually(t, "changed everywhere", func() bool {
 		resp, err := n.api.Change(t.Context(), &eventnodev1.ChatServiceChangeRequest{Changes: changes})
@@ -118,7 +118,7 @@ func (n *chatNode) change(t *testing.T, changes ...*eventnodev1.DirectoryChange)
 }
 
 // login opens a session.
-func (n *chatNode) login(t *testing.T, token string) (*gatewaytest.Client, json.RawMessage) {
+func (n *chatNode) login(t testing.TB, token string) (*gatewaytest.Client, json.RawMessage) {
 	t.Helper()
 	c := n.connect(t)
 	ready, err := c.Identify(waiting(t), token, nil)
@@ -129,7 +129,7 @@ func (n *chatNode) login(t *testing.T, token string) (*gatewaytest.Client, json.
 }
 
 // connect connects, as soon as the gateway takes clients.
-func (n *chatNode) connect(t *testing.T) (c *gatewaytest.Client) {
+func (n *chatNode) connect(t testing.TB) (c *gatewaytest.Client) {
 	t.Helper()
 	eventually(t, "connected", func() bool {
 		var err error
@@ -140,14 +140,14 @@ func (n *chatNode) connect(t *testing.T) (c *gatewaytest.Client) {
 	return c
 }
 
-func waiting(t *testing.T) context.Context {
+func waiting(t testing.TB) context.Context {
 	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
 	t.Cleanup(cancel)
 	return ctx
 }
 
 // dispatch sends an event and says how many sessions were reached.
-func (n *chatNode) dispatch(t *testing.T, topic, eventType, data string) uint64 {
+func (n *chatNode) dispatch(t testing.TB, topic, eventType, data string) uint64 {
 	t.Helper()
 	resp, err := n.api.Dispatch(t.Context(), &eventnodev1.ChatServiceDispatchRequest{Topics: []string{topic}, Type: eventType, Data: []byte(data)})
 	if err != nil || len(resp.GetMissing()) > 0 {
@@ -157,7 +157,7 @@ func (n *chatNode) dispatch(t *testing.T, topic, eventType, data string) uint64 
 }
 
 // expect expects an event, and skips those that are not asked for.
-func expect(t *testing.T, c *gatewaytest.Client, eventType, with string) gatewaytest.Payload {
+func expect(t testing.TB, c *gatewaytest.Client, eventType, with string) gatewaytest.Payload {
 	t.Helper()
 	for {
 		p, err := c.Next(waiting(t))
@@ -344,7 +344,7 @@ func get(t *testing.T, url string) (status int, body string) {
 	return resp.StatusCode, string(b)
 }
 
-func tokenFile(t *testing.T) string {
+func tokenFile(t testing.TB) string {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "tokens")
 	if err := os.WriteFile(path, []byte("ann 1001\nben 1002\nbot 1003 bot\n"), 0o600); err != nil {
