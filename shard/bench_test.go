@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"io"
 	"sync"
 	"testing"
 
@@ -44,7 +45,7 @@ func benchmarkDeliver(b *testing.B, format, compress string) {
 			z, _ = encoding.ParseCompression(compress)
 		}
 		p.codec, p.speaks = encoding.NewWriter(f, z), f
-		p.hello(40_000)
+		p.hello(600_000) // no ACK is missed meanwhile
 		if got, ok := p.next(false); !ok || got.Op != 2 {
 			b.Errorf("got op %d", got.Op)
 			return
@@ -52,7 +53,11 @@ func benchmarkDeliver(b *testing.B, format, compress string) {
 		p.event(1, "READY", map[string]any{"session_id": "s"})
 		for p.left() > 0 { // they are written before what follows
 		}
+		var reads sync.WaitGroup
+		reads.Go(func() { _, _ = io.Copy(io.Discard, p.conn) }) // a heartbeat
 		flood(p, stop)
+		p.conn.Close()
+		reads.Wait()
 	}
 	cfg := ps.config()
 	cfg.Encoding, cfg.Compress = format, compress
