@@ -104,18 +104,16 @@ func (h *Handlers) of(name string) []*handler {
 }
 
 // Run has the events of a sequence handled, until it or ctx ends, and returns when all
-// handlers have: their contexts last for Config.Drain longer. The next event is asked for
+// handlers have: their contexts last for Config.Drain longer than ctx. The next event is asked for
 // when there is room for it. An error of the sequence ends it, and is returned; unless ctx
 // has ended.
 //
 // What Consumer.Events returns is such a sequence.
 func (h *Handlers) Run(ctx context.Context, events iter.Seq2[Event, error]) error {
-	taking, stop := context.WithCancel(ctx)
-	work, release := outlive(taking, h.cfg.Drain)
+	work, release := outlive(ctx, h.cfg.Drain)
 	defer release()
 	f := h.start(work)
 	defer f.wait()
-	defer stop()
 	for e, err := range events {
 		switch {
 		case ctx.Err() != nil:
