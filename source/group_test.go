@@ -398,8 +398,16 @@ func TestDispatchWaitsForANode(t *testing.T) {
 		must(t, g.Dispatch(t.Context(), of(1)...))
 		w.expect(c, "1")
 		w.c.KillAll("n1", "n2")
-		time.AfterFunc(time.Minute, func() { w.c.Restart("n2") })
-		must(t, g.Dispatch(t.Context(), of(2)...))
+		sent := make(chan error, 1)
+		go func() { sent <- g.Dispatch(t.Context(), of(2)...) }()
+		time.Sleep(time.Minute)
+		select {
+		case err := <-sent:
+			t.Fatalf("it does not wait: %v", err)
+		default:
+		}
+		w.c.Restart("n2")
+		must(t, <-sent)
 		for { // gaps tell that the nodes were lost
 			got, err := c.Receive(t.Context())
 			must(t, err)

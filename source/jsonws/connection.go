@@ -111,6 +111,7 @@ func (c *connection) control(h ws.Header, from io.Reader) error {
 	case ws.OpClose:
 		code, reason := ws.ParseCloseFrameData(data)
 		return &closedError{int(code), reason}
+	default: // a pong: that it came was enough
 	}
 	return nil
 }

@@ -5,6 +5,7 @@ import (
 	"fmt"
 )
 
+// Errors that callers tell apart with errors.Is.
 var (
 	// ErrRejected: the other side does not want this source, and will not: its address,
 	// its credentials or what it asks for is wrong. Correct the configuration.

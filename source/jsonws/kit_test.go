@@ -24,7 +24,7 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 // otherSide is a server to which sources connect.
 type otherSide struct {
-	*httptest.Server
+	server *httptest.Server
 	t      testing.TB
 	status int // of its answers, if it takes no connections
 
@@ -41,12 +41,12 @@ type otherSide struct {
 
 func serve(t testing.TB) *otherSide {
 	o := &otherSide{t: t, changed: make(chan struct{})}
-	o.Server = httptest.NewServer(o)
+	o.server = httptest.NewServer(o)
 	t.Cleanup(o.close)
 	return o
 }
 
-func (o *otherSide) url() string { return "ws" + strings.TrimPrefix(o.URL, "http") }
+func (o *otherSide) url() string { return "ws" + strings.TrimPrefix(o.server.URL, "http") }
 
 // ServeHTTP takes a connection.
 func (o *otherSide) ServeHTTP(w http.ResponseWriter, r *http.Request) {
@@ -79,21 +79,27 @@ func (o *otherSide) change(f func()) {
 // listen notes what the source says.
 func (o *otherSide) listen(from io.Reader) {
 	for {
-		f, err := ws.ReadFrame(from)
+		h, err := ws.ReadHeader(from)
 		if err != nil {
 			return
 		}
-		f = ws.UnmaskFrameInPlace(f)
+		data := make([]byte, h.Length)
+		if _, err := io.ReadFull(from, data); err != nil {
+			return
+		}
+		ws.Cipher(data, h.Mask, 0)
 		o.change(func() {
-			switch f.Header.OpCode {
+			switch h.OpCode {
 			case ws.OpText:
-				o.said = append(o.said, string(f.Payload))
+				o.said = append(o.said, string(data))
 			case ws.OpPing:
 				o.pings++
 			case ws.OpPong:
-				o.said = append(o.said, "pong "+string(f.Payload))
+				o.said = append(o.said, "pong "+string(data))
 			case ws.OpClose:
 				o.said = append(o.said, "close")
+			default:
+				o.said = append(o.said, "something else")
 			}
 		})
 	}
@@ -181,7 +187,7 @@ func (o *otherSide) close() {
 	if conn != nil {
 		_ = conn.Close()
 	}
-	o.Server.Close()
+	o.server.Close()
 	o.wg.Wait()
 }
 
