@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -417,6 +418,23 @@ func TestDispatchWaitsForANode(t *testing.T) {
 				}
 				return
 			}
+		}
+	})
+}
+
+// What a node refuses is told to who dispatches, also by a client, and counted by a
+// pipeline; what stands beside it is sent all the same.
+func TestRefusedByTheNode(t *testing.T) {
+	inCluster(t, func(t *testing.T, w *world) {
+		c := w.consumer(w.group(w.c.Node("n3").Live()), 1)
+		for _, live := range []eventnode.Live{w.c.Node("n1").Live(), w.c.Node("n1").Client()} {
+			large := of(1, 2, 3)
+			large[1].Data = json.RawMessage(`"` + strings.Repeat("x", 2<<20) + `"`)
+			err := w.group(live).Dispatch(t.Context(), large...)
+			if limit, ok := errors.AsType[*eventnode.LimitError](err); !ok || limit.Limit != "max_event_bytes" || !strings.Contains(err.Error(), "event 2 of 3") {
+				t.Errorf("%v", err)
+			}
+			w.expect(c, "1", "3")
 		}
 	})
 }

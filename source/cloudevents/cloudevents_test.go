@@ -12,6 +12,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -170,30 +171,52 @@ func number(p source.Payload) (int, error) {
 	return n.N, err
 }
 
-// An answer of 202 comes when the events were handled, not before; all modes are read, at
-// whatever path, and the payload has all that the event has.
+// An answer of 202 comes when the events were handled, not before.
 func TestTheAnswerIsTheCredit(t *testing.T) {
-	w := serve(t, Config{})
-	credit, got := make(chan struct{}), make(chan source.Payload, 10)
-	defer w.run(func(ctx context.Context, p source.Payload) error { got <- p; <-credit; return nil })()
-	answered := make(chan reply, 1)
-	var wg sync.WaitGroup
-	wg.Go(func() {
-		answered <- w.want(http.StatusAccepted, "", "text/plain", "hello", "ce-specversion", "1.0", "ce-id", "A-1", "ce-source", "/s", "ce-type", "greeted", "ce-subject", "x", "ce-partitionkey", "k")
+	synctest.Test(t, func(t *testing.T) {
+		s, err := New(Config{Name: "shop"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		credit := make(chan struct{})
+		ctx, cancel := context.WithCancel(t.Context())
+		go func() {
+			_ = s.Run(ctx, func(context.Context, source.Payload) error { <-credit; return nil })
+		}()
+		synctest.Wait()
+		answered := make(chan int, 1)
+		go func() {
+			r := httptest.NewRequest(http.MethodPost, "/", strings.NewReader("["+one("1", "1")+","+one("2", "2")+"]"))
+			r.Header.Set("Content-Type", batched)
+			rec := httptest.NewRecorder()
+			s.ServeHTTP(rec, r)
+			answered <- rec.Code
+		}()
+		for handled := range 2 {
+			synctest.Wait()
+			if len(answered) > 0 {
+				t.Errorf("answered when %d of 2 were handled", handled)
+			}
+			credit <- struct{}{}
+		}
+		if code := <-answered; code != http.StatusAccepted {
+			t.Errorf("answered with %d", code)
+		}
+		cancel()
 	})
+}
+
+// All modes are read, at whatever path, and a payload has all that its event has.
+func TestModes(t *testing.T) {
+	w := serve(t, Config{})
+	got := make(chan source.Payload, 10)
+	defer w.run(func(ctx context.Context, p source.Payload) error { got <- p; return nil })()
+	w.want(http.StatusAccepted, "", "text/plain", "hello", "ce-specversion", "1.0", "ce-id", "A-1", "ce-source", "/s", "ce-type", "greeted", "ce-subject", "x", "ce-partitionkey", "k")
 	p := <-got
-	select {
-	case a := <-answered:
-		t.Errorf("answered before it was handled: %+v", a)
-	default:
-	}
 	ev, err := Event(source.Event{Data: p.Data})
 	if err != nil || p.Name != "greeted" || ev.Name != "greeted" || ev.Key != "k" || ev.Meta["originalid"] != "A-1" || ev.Meta["subject"] != "x" || string(ev.Data) != "hello" || p.Origin != (source.Origin{Source: "shop", Shards: 1}) {
 		t.Errorf("%+v, %v, %+v", ev, err, p)
 	}
-	close(credit)
-	wg.Wait()
-	<-answered
 	w.want(http.StatusAccepted, "", batched, "["+one("1", "1")+","+one("2", "2")+"]")
 	first, second := <-got, <-got
 	if !strings.Contains(string(first.Data), `"id":"1"`) || !strings.Contains(string(second.Data), `"id":"2"`) {
@@ -243,6 +266,8 @@ func TestRefusals(t *testing.T) {
 	w.want(http.StatusUnsupportedMediaType, "INVALID_ARGUMENT", "application/json", one("4", "4"))
 	w.want(http.StatusBadRequest, "INVALID_EVENT", batched, "["+one("4", "4")+",{}]")
 	w.want(http.StatusRequestEntityTooLarge, "LIMIT", structured, one("4", `"`+strings.Repeat("x", 200)+`"`))
+	w.want(http.StatusRequestEntityTooLarge, "LIMIT", "application/octet-stream", strings.Repeat("\xff", 150), // which is longer in JSON
+		"ce-specversion", "1.0", "ce-id", "4", "ce-source", "/s", "ce-type", "n")
 	w.want(http.StatusRequestEntityTooLarge, "LIMIT", batched, "["+strings.Repeat(one("4", "4")+",", 3)+one("4", "4")+"]")
 	stop()
 	if got := w.want(http.StatusServiceUnavailable, "UNAVAILABLE", structured, one("5", "5")); !strings.Contains(got.body, "ended") {
