@@ -115,6 +115,9 @@ func (t *table) put(key Key, value json.RawMessage) (old json.RawMessage) {
 		return nil
 	}
 	r := t.places[key.In].row(key.ID)
+	if entryCost+int64(cap(value)) > t.limit.Bytes {
+		return t.refuse(r)
+	}
 	if r == nil {
 		r = t.add(key)
 	} else {
@@ -126,9 +129,20 @@ func (t *table) put(key Key, value json.RawMessage) (old json.RawMessage) {
 	r.read.Store(false)
 	r.before(&t.end)
 	if t.bytes += int64(cap(value)); t.over() {
-		t.evict()
+		t.evict(r)
 	}
 	return old
+}
+
+// refuse is put of a value that has no room, even alone: the old one goes, for it is not the
+// newest any more. Nil: there is none.
+func (t *table) refuse(r *row) (old json.RawMessage) {
+	t.evicted++
+	if r == nil {
+		return nil
+	}
+	t.remove(r)
+	return r.value
 }
 
 // add makes a row, which is in no ring yet.
@@ -164,17 +178,14 @@ func (t *table) remove(r *row) {
 // over reports whether there is more than may be.
 func (t *table) over() bool { return t.entries > t.limit.Entries || t.bytes > t.limit.Bytes }
 
-// evict makes room for a batch: it takes the oldest, and passes once over what was read.
-func (t *table) evict() {
-	for passed, n := 0, 0; t.entries > 0 && (n < t.limit.Batch || t.over()); {
+// evict makes room for a batch: it takes the oldest, and passes once over what was read, and
+// over what was just written, which fits by itself.
+func (t *table) evict(written *row) {
+	for n := 0; t.entries > 1 && (n < t.limit.Batch || t.over()); {
 		r := t.end.next
-		if r == t.end.prev && !t.over() {
-			return // the newest stays, if it fits by itself
-		}
-		if passed < t.entries && r.read.Swap(false) {
+		if r == written || r.read.Swap(false) {
 			r.leave()
 			r.before(&t.end)
-			passed++
 			continue
 		}
 		t.remove(r)
