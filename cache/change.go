@@ -37,6 +37,8 @@ type event struct {
 	as       string // the name of old, where it stands besides others
 	guild    json.RawMessage
 	old, new json.RawMessage
+	// users are put into old and new, where those are members.
+	oldUser, newUser json.RawMessage
 }
 
 func changed(events ...event) *change {
@@ -72,17 +74,32 @@ func (e *event) data(payload json.RawMessage) json.RawMessage {
 
 // pair is {"guild_id":…,"old":…,"new":…}, without what is not there.
 func (e *event) pair() json.RawMessage {
-	out := make(json.RawMessage, 0, len(e.guild)+len(e.old)+len(e.new)+len(`{"guild_id":,"old":null,"new":}`))
+	const names = `{"guild_id":,"old":null,"user":,"new":,"user":}`
+	out := make(json.RawMessage, 0, len(names)+len(e.guild)+len(e.old)+len(e.oldUser)+len(e.new)+len(e.newUser))
 	if e.guild != nil {
 		out = appendMember(out, []byte("guild_id"), e.guild)
 	}
-	old := e.old
-	if old == nil {
-		old = json.RawMessage("null")
+	out = appendMember(out, []byte("old"), nil)
+	if e.old == nil {
+		out = append(out, "null"...)
 	}
-	out = appendMember(out, []byte("old"), old)
+	out = appendWithUser(out, e.old, e.oldUser)
 	if e.form == pair {
-		out = appendMember(out, []byte("new"), e.new)
+		out = appendMember(out, []byte("new"), nil)
+		out = appendWithUser(out, e.new, e.newUser)
 	}
 	return closed(out)
+}
+
+// appendWithUser adds an object, with a user in it if there is one.
+func appendWithUser(out, object, user json.RawMessage) json.RawMessage {
+	if user == nil {
+		return append(out, object...)
+	}
+	if object = open(object); len(object) == 0 {
+		out = append(out, `{"user":`...)
+	} else {
+		out = append(append(out, object...), `,"user":`...)
+	}
+	return append(append(out, user...), '}')
 }

@@ -36,24 +36,21 @@ func isNull(value []byte) bool { return len(value) == 0 || string(value) == "nul
 // names is a set of members' names.
 type names func(name []byte) bool
 
+// scratch is room for an object that is being made, on the stack: what is kept is then
+// copied into as much memory as it takes.
+type scratch [1536]byte
+
 // without is an object without some members, as a copy of its own.
 func without(object json.RawMessage, some names) json.RawMessage {
-	out := make(json.RawMessage, 0, len(object))
+	var room scratch
+	out := json.RawMessage(room[:0])
 	m := jsonscan.Object(object)
 	for m.Next() {
 		if !some(m.Key) {
 			out = appendMember(out, m.Key, m.Value)
 		}
 	}
-	return shrunk(closed(out))
-}
-
-// shrunk is a text in no more memory than it takes, if it would be a quarter less.
-func shrunk(text json.RawMessage) json.RawMessage {
-	if len(text) < cap(text)/4*3 {
-		return slices.Clone(text)
-	}
-	return text
+	return slices.Clone(closed(out))
 }
 
 // appendMember adds a member to an object that is not closed yet.
@@ -130,43 +127,41 @@ func merge(old, news json.RawMessage, but names) (merged json.RawMessage, change
 			p.members = append(p.members, member{m.Key, m.Value})
 		}
 	}
-	var done [4]uint64 // which of them the old one has
-	found := 0
-	for m := jsonscan.Object(old); m.Next(); {
-		if i := p.find(m.Key); i >= 0 {
-			changed = changed || !same(m.Value, p.members[i].value)
-			if i < 64*len(done) && done[i/64]>>(i%64)&1 == 0 {
-				done[i/64] |= 1 << (i % 64)
-				found++
-			}
+	var room scratch
+	out, changed := p.over(room[:0], old)
+	for _, m := range p.members {
+		if m.value == nil {
+			continue // it was found
 		}
+		if !changed {
+			out, changed = append(out, open(old)...), true
+		}
+		out = appendMember(out, m.name, m.value)
 	}
-	if !changed && found == len(p.members) {
+	if !changed && old != nil {
 		return old, false
 	}
-	p.hint = 0
-	return p.over(old, len(old)+len(news)), true
+	return slices.Clone(closed(out)), true
 }
 
-// over is a copy of an object with the patch's members in it.
-func (p *patch) over(old json.RawMessage, most int) json.RawMessage {
-	out := make(json.RawMessage, 0, most)
+// over sets those members that an object has, and forgets them. Changed: out has the object
+// then, not closed. Else it had them as they are.
+func (p *patch) over(out, old json.RawMessage) (_ json.RawMessage, changed bool) {
 	for m := jsonscan.Object(old); m.Next(); {
 		value := m.Value
-		if i := p.find(m.Key); i >= 0 {
-			if value = p.members[i].value; value == nil {
-				continue // the old one had it twice
-			}
-			p.members[i].value = nil
+		i := p.find(m.Key)
+		if i >= 0 && p.members[i].value != nil {
+			value, p.members[i].value = p.members[i].value, nil
+		}
+		if !changed && (i < 0 || same(m.Value, value)) {
+			continue
+		}
+		if !changed { // what is before the first that differs stays
+			out, changed = append(out, bytes.TrimRight(old[:m.At], ",{ \t\r\n")...), true
 		}
 		out = appendMember(out, m.Key, value)
 	}
-	for _, m := range p.members {
-		if m.value != nil {
-			out = appendMember(out, m.name, m.value)
-		}
-	}
-	return shrunk(closed(out))
+	return out, changed
 }
 
 // same reports whether two values are equal. Most that are, are so byte by byte; members

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"fmt"
 	"slices"
 	"strconv"
 
@@ -80,7 +81,7 @@ func shardOf(o source.Origin) json.RawMessage {
 // guildCreate becomes GUILD_UNAVAILABLE, GUILD_AVAILABLE of a guild that was, or stays
 // GUILD_CREATE.
 func (c *Cache) guildCreate(ctx context.Context, p source.Payload) (*change, error) {
-	f, err := scan(p)
+	f, own, err := readApart(p)
 	guild := flake(f.id)
 	switch {
 	case err != nil:
@@ -103,16 +104,33 @@ func (c *Cache) guildCreate(ctx context.Context, p source.Payload) (*change, err
 	if was != nil {
 		name = "GUILD_AVAILABLE"
 	}
-	return changed(event{name: name}), c.keepGuild(ctx, guild, p.Data, &f)
+	return changed(event{name: name}), c.keepGuild(ctx, guild, own, &f)
 }
 
-// keepGuild keeps a whole guild.
-func (c *Cache) keepGuild(ctx context.Context, guild Snowflake, data json.RawMessage, f *fields) error {
-	own := []Entry{{Key{Guild, 0, guild}, without(data, apart)}}
-	if !isNull(f.memberCount) {
-		own = append(own, Entry{Key{MemberCount, 0, guild}, number(flake(f.memberCount))})
+// readApart scans a guild: what decides, and what is the guild's own, as a copy.
+func readApart(p source.Payload) (f fields, own json.RawMessage, err error) {
+	m := jsonscan.Object(p.Data)
+	for m.Next() {
+		if at := f.of(m.Key); at != nil {
+			*at = m.Value
+		}
+		if !apart(m.Key) {
+			own = appendMember(own, m.Key, m.Value)
+		}
 	}
-	if err := c.store.Fill(ctx, own); err != nil {
+	if m.Err() != nil {
+		err = fmt.Errorf("%s: %w: %w", p.Name, ErrMalformed, m.Err())
+	}
+	return f, slices.Clone(closed(own)), err
+}
+
+// keepGuild keeps a whole guild, of its own members and what is apart of them.
+func (c *Cache) keepGuild(ctx context.Context, guild Snowflake, own json.RawMessage, f *fields) error {
+	entries := []Entry{{Key{Guild, 0, guild}, own}}
+	if !isNull(f.memberCount) {
+		entries = append(entries, Entry{Key{MemberCount, 0, guild}, number(flake(f.memberCount))})
+	}
+	if err := c.store.Fill(ctx, entries); err != nil {
 		return err
 	}
 	if err := c.keepLists(ctx, guild, f); err != nil {
@@ -209,24 +227,28 @@ func (c *Cache) entries(list []byte, entry func(element []byte) Entry) (made []E
 
 // replace keeps entries and deletes the others that belong to the same, which it names.
 func (c *Cache) replace(ctx context.Context, kind Kind, in Snowflake, entries []Entry) (old []Snowflake, err error) {
-	there := map[Snowflake]bool{}
+	if err := c.store.Fill(ctx, entries); err != nil {
+		return nil, err
+	}
+	var there []Snowflake
 	for e, err := range all(ctx, c.store, Range{Kind: kind, In: in}) {
 		if err != nil {
 			return nil, err
 		}
-		there[e.Key.ID] = true
+		there = append(there, e.Key.ID)
 	}
-	if err := c.store.Fill(ctx, entries); err != nil || len(there) == 0 {
-		return nil, err
+	if len(there) <= len(entries) { // no others
+		return nil, nil
 	}
+	named := map[Snowflake]bool{}
 	for _, e := range entries {
-		delete(there, e.Key.ID)
+		named[e.Key.ID] = true
 	}
-	for id := range there {
+	old = slices.DeleteFunc(there, func(id Snowflake) bool { return named[id] })
+	for _, id := range old {
 		if _, err := c.store.Delete(ctx, Key{kind, in, id}); err != nil {
-			return old, err
+			return nil, err
 		}
-		old = append(old, id)
 	}
 	return old, nil
 }

@@ -1,6 +1,7 @@
 package cache
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"slices"
@@ -63,9 +64,9 @@ func (c *Cache) memberUpdate(ctx context.Context, p source.Payload) (*change, er
 	if user == nil {
 		user = f.user
 	}
-	e := event{name: p.Name, form: pair, guild: f.guildID, new: with(now, "user", user)}
+	e := event{name: p.Name, form: pair, guild: f.guildID, old: old, new: now, newUser: user}
 	if old != nil {
-		e.old = with(old, "user", userOr(before, key.ID))
+		e.oldUser = userOr(before, key.ID)
 	}
 	return changed(e), nil
 }
@@ -242,9 +243,8 @@ func (c *Cache) userUpdate(ctx context.Context, p source.Payload) (*change, erro
 // mergeUser keeps what is said of a user, and is what was known of him and what is now. One
 // of whom only the id is said, and who was not known, is not kept: both are nil.
 func (c *Cache) mergeUser(ctx context.Context, user []byte) (before, now json.RawMessage, err error) {
-	f, err := read(user)
-	key := Key{Kind: User, ID: flake(f.id)}
-	if err != nil || key.ID == 0 {
+	key := Key{Kind: User, ID: idOf(user)}
+	if key.ID == 0 {
 		c.metrics.skipped.Inc()
 		return nil, nil, nil
 	}
@@ -255,15 +255,18 @@ func (c *Cache) mergeUser(ctx context.Context, user []byte) (before, now json.Ra
 	switch {
 	case err != nil:
 		return nil, nil, err
-	case before == nil && isNull(f.username):
-		return nil, nil, nil
-	case before == nil:
-		now = slices.Clone(user)
-	default:
+	case bytes.Equal(before, user):
+		return before, before, nil
+	case before != nil:
 		differs := false
 		if now, differs = merge(before, user, nil); !differs {
 			return before, before, nil
 		}
+	default:
+		if f, err := read(user); err != nil || isNull(f.username) {
+			return nil, nil, nil
+		}
+		now = slices.Clone(user)
 	}
 	_, err = c.store.Put(ctx, key, now)
 	return before, now, err

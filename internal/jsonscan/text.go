@@ -1,5 +1,10 @@
 package jsonscan
 
+import (
+	"encoding/binary"
+	"math/bits"
+)
+
 // ordinary are the bytes that stand for themselves in a string.
 var ordinary = func() (table [256]bool) {
 	for c := range table {
@@ -10,20 +15,43 @@ var ordinary = func() (table [256]bool) {
 
 // String is the index behind the string which begins at an index, with its quote.
 func String(data []byte, at int) (end int, err error) {
-	for at++; at < len(data); at++ {
-		switch c := data[at]; {
-		case ordinary[c]:
-		case c == '"':
+	for at++; ; at++ {
+		at = ordinaries(data, at)
+		switch {
+		case at >= len(data):
+			return at, wrong(at, "the end of a string")
+		case data[at] == '"':
 			return at + 1, nil
-		case c == '\\':
-			if at, err = escape(data, at+1); err != nil {
-				return at, err
-			}
-		default:
+		case data[at] != '\\':
 			return at, wrong(at, "no control character in a string")
 		}
+		if at, err = escape(data, at+1); err != nil {
+			return at, err
+		}
 	}
-	return at, wrong(at, "the end of a string")
+}
+
+const (
+	ones  = 0x0101010101010101
+	highs = 0x8080808080808080
+)
+
+// ordinaries is the index of the next byte that does not stand for itself in a string.
+func ordinaries(data []byte, at int) int {
+	for ; at+8 <= len(data); at += 8 {
+		// Of eight bytes at once, the high bit of each that is below a space, a quote or a
+		// backslash: the first one is right, and those behind it need not be.
+		x := binary.LittleEndian.Uint64(data[at:])
+		quote, backslash := x^ones*'"', x^ones*'\\'
+		special := ((x-ones*' ')&^x | (quote-ones)&^quote | (backslash-ones)&^backslash) & highs
+		if special != 0 {
+			return at + bits.TrailingZeros64(special)/8
+		}
+	}
+	for at < len(data) && ordinary[data[at]] {
+		at++
+	}
+	return at
 }
 
 // escape is the index of an escape's last byte.

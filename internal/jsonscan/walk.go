@@ -5,6 +5,8 @@ type Members struct {
 	// Key is the member's name as it is written between its quotes, and Value its value,
 	// without white space around it. Both are parts of the text.
 	Key, Value []byte
+	// At is where the member begins, with the quote of its name.
+	At int
 
 	walk
 }
@@ -52,7 +54,7 @@ func (m *Members) Next() bool {
 	if err != nil {
 		return m.fail(err)
 	}
-	m.Key = m.data[m.at+1 : name-1]
+	m.At, m.Key = m.at, m.data[m.at+1:name-1]
 	m.Value, err = m.take(value)
 	return err == nil || m.fail(err)
 }
