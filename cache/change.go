@@ -2,6 +2,7 @@ package cache
 
 import (
 	"encoding/json"
+	"slices"
 
 	"github.com/eventnode/eventnode/discord"
 	"github.com/eventnode/eventnode/source"
@@ -13,8 +14,8 @@ type Change[T any] = discord.Change[T]
 // change is what a payload has changed, as its events; none: nobody is told.
 type change struct {
 	events []event
-	few    [2]event // room for most
-	out    [2]source.Event
+	few    [1]event // room for most
+	out    [1]source.Event
 }
 
 var _ source.Change = (*change)(nil)
@@ -51,7 +52,7 @@ func (c *change) add(e event) { c.events = append(c.events, e) }
 
 // Derive implements source.Change.
 func (c *change) Derive(p source.Payload) ([]source.Event, error) {
-	out := c.out[:0]
+	out := slices.Grow(c.out[:0], len(c.events))
 	for i := range c.events {
 		e := &c.events[i]
 		out = append(out, source.Event{Name: e.name, Data: e.data(p.Data), Origin: p.Origin})

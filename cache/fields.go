@@ -27,6 +27,21 @@ func read(data []byte) (f fields, err error) {
 	return f, m.Err()
 }
 
+// scanInto is scan that has each member in a patch, too.
+func scanInto(into *patch, p source.Payload) (f fields, err error) {
+	m := jsonscan.Object(p.Data)
+	for m.Next() {
+		if at := f.of(m.Key); at != nil {
+			*at = m.Value
+		}
+		into.add(m.Key, m.Value)
+	}
+	if m.Err() != nil {
+		err = fmt.Errorf("%s: %w: %w", p.Name, ErrMalformed, m.Err())
+	}
+	return f, err
+}
+
 // of is where a member goes; nil: nobody asks for it.
 func (f *fields) of(name []byte) *[]byte {
 	switch string(name) {

@@ -74,7 +74,7 @@ func closed(object json.RawMessage) json.RawMessage {
 
 // open is an object without its end, for appendMember: empty if it has no members.
 func open(object json.RawMessage) json.RawMessage {
-	object = bytes.TrimRight(object, " \t\r\n")
+	object = bytes.Trim(object, " \t\r\n")
 	if len(object) < 2 || object[len(object)-1] != '}' {
 		return nil
 	}
@@ -99,37 +99,66 @@ type member struct{ name, value []byte }
 
 // patch are the members of an object that are to be set in another one.
 type patch struct {
-	members []member
-	hint    int // members come in one order, nearly always
+	few     [40]member // room for most
+	n       int
+	more    []member
+	without names // nil: all are
+	hint    int   // members come in one order, nearly always
 }
 
-// find is where a member is; -1: it is not there.
-func (p *patch) find(name []byte) int {
-	for i := range p.members {
-		if i += p.hint; i >= len(p.members) {
-			i -= len(p.members)
+// add adds a member.
+func (p *patch) add(name, value []byte) {
+	switch {
+	case p.without != nil && p.without(name):
+	case p.n < len(p.few):
+		p.few[p.n] = member{name, value}
+		p.n++
+	default:
+		p.more = append(p.more, member{name, value})
+	}
+}
+
+// at is a member by its number.
+func (p *patch) at(i int) *member {
+	if i < p.n {
+		return &p.few[i]
+	}
+	return &p.more[i-p.n]
+}
+
+func (p *patch) len() int { return p.n + len(p.more) }
+
+// find is the member of a name; nil: it is not there.
+func (p *patch) find(name []byte) *member {
+	for range p.len() {
+		if p.hint >= p.len() {
+			p.hint = 0
 		}
-		if string(p.members[i].name) == string(name) {
-			p.hint = i + 1
-			return i
+		m := p.at(p.hint)
+		p.hint++
+		if string(m.name) == string(name) {
+			return m
 		}
 	}
-	return -1
+	return nil
 }
 
-// merge sets the members of one object in another, but for some, and is a copy; or the old
-// one itself if that has them all: not changed.
-func merge(old, news json.RawMessage, but names) (merged json.RawMessage, changed bool) {
-	var space [48]member
-	p := patch{members: space[:0]}
+// merge sets the members of one object in another, and is a copy; or the old one itself if
+// that has them all: not changed.
+func merge(old, news json.RawMessage) (merged json.RawMessage, changed bool) {
+	var p patch
 	for m := jsonscan.Object(news); m.Next(); {
-		if but == nil || !but(m.Key) {
-			p.members = append(p.members, member{m.Key, m.Value})
-		}
+		p.add(m.Key, m.Value)
 	}
+	return p.merge(old)
+}
+
+// merge is merge with the members of a patch, which is used up.
+func (p *patch) merge(old json.RawMessage) (merged json.RawMessage, changed bool) {
 	var room scratch
 	out, changed := p.over(room[:0], old)
-	for _, m := range p.members {
+	for i := range p.len() {
+		m := p.at(i)
 		if m.value == nil {
 			continue // it was found
 		}
@@ -149,17 +178,20 @@ func merge(old, news json.RawMessage, but names) (merged json.RawMessage, change
 func (p *patch) over(out, old json.RawMessage) (_ json.RawMessage, changed bool) {
 	for m := jsonscan.Object(old); m.Next(); {
 		value := m.Value
-		i := p.find(m.Key)
-		if i >= 0 && p.members[i].value != nil {
-			value, p.members[i].value = p.members[i].value, nil
+		set := p.find(m.Key)
+		twice := set != nil && set.value == nil
+		if set != nil {
+			value, set.value = set.value, nil
 		}
-		if !changed && (i < 0 || same(m.Value, value)) {
+		if !changed && !twice && same(m.Value, value) {
 			continue
 		}
 		if !changed { // what is before the first that differs stays
 			out, changed = append(out, bytes.TrimRight(old[:m.At], ",{ \t\r\n")...), true
 		}
-		out = appendMember(out, m.Key, value)
+		if !twice { // else the old one has it twice, which says nothing
+			out = appendMember(out, m.Key, value)
+		}
 	}
 	return out, changed
 }

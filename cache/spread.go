@@ -53,7 +53,7 @@ func NewSpread(cfg SpreadConfig) (*Spread, error) {
 	case cfg.Local == nil || cfg.Peers == nil:
 		return nil, fmt.Errorf("a spread cache needs Local and Peers: %w", eventnode.ErrInvalidArgument)
 	case cfg.Timeout < 0:
-		return nil, fmt.Errorf("Timeout is %v: %w", cfg.Timeout, eventnode.ErrInvalidArgument)
+		return nil, fmt.Errorf("a spread cache's Timeout is %v: %w", cfg.Timeout, eventnode.ErrInvalidArgument)
 	case cfg.Timeout == 0:
 		cfg.Timeout = DefaultTimeout
 	}

@@ -130,7 +130,11 @@ func (c *Cache) forgetChannel(ctx context.Context, channel Snowflake) error {
 
 // messageCreate keeps the message.
 func (c *Cache) messageCreate(ctx context.Context, p source.Payload) (*change, error) {
-	_, key, err := messageKey(p)
+	f, err := scan(p)
+	if err != nil {
+		return nil, err
+	}
+	key, err := messageKey(p, &f)
 	if err != nil {
 		return nil, err
 	}
@@ -141,7 +145,12 @@ func (c *Cache) messageCreate(ctx context.Context, p source.Payload) (*change, e
 // messageUpdate becomes old and new, which has what the source did not say from the old. A
 // message that was not known is kept if it is a whole one.
 func (c *Cache) messageUpdate(ctx context.Context, p source.Payload) (*change, error) {
-	f, key, err := messageKey(p)
+	var news patch
+	f, err := scanInto(&news, p)
+	if err != nil {
+		return nil, err
+	}
+	key, err := messageKey(p, &f)
 	if err != nil {
 		return nil, err
 	}
@@ -152,7 +161,7 @@ func (c *Cache) messageUpdate(ctx context.Context, p source.Payload) (*change, e
 	now := p.Data
 	switch {
 	case old != nil:
-		now, _ = merge(old, p.Data, nil)
+		now, _ = news.merge(old)
 	case !isNull(f.author):
 		now = slices.Clone(p.Data)
 	default:
@@ -164,7 +173,11 @@ func (c *Cache) messageUpdate(ctx context.Context, p source.Payload) (*change, e
 
 // messageDelete has the message that was, too.
 func (c *Cache) messageDelete(ctx context.Context, p source.Payload) (*change, error) {
-	_, key, err := messageKey(p)
+	f, err := scan(p)
+	if err != nil {
+		return nil, err
+	}
+	key, err := messageKey(p, &f)
 	if err != nil {
 		return nil, err
 	}
@@ -199,11 +212,10 @@ func (c *Cache) messageDeleteBulk(ctx context.Context, p source.Payload) (*chang
 	return changed(event{name: p.Name, form: besides, as: "deleted_messages", old: known}), nil
 }
 
-func messageKey(p source.Payload) (fields, Key, error) {
-	f, err := scan(p)
+func messageKey(p source.Payload, f *fields) (Key, error) {
 	key := Key{Message, flake(f.channelID), flake(f.id)}
-	if err == nil && (key.In == 0 || key.ID == 0) {
-		err = missing(p, "id, or channel_id")
+	if key.In == 0 || key.ID == 0 {
+		return key, missing(p, "id, or channel_id")
 	}
-	return f, key, err
+	return key, nil
 }

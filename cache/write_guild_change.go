@@ -11,7 +11,8 @@ import (
 // guildUpdate becomes old and new, both with roles, emojis and stickers, and without
 // channels and members.
 func (c *Cache) guildUpdate(ctx context.Context, p source.Payload) (*change, error) {
-	f, err := scan(p)
+	news := patch{without: apart}
+	f, err := scanInto(&news, p)
 	guild := flake(f.id)
 	switch {
 	case err != nil:
@@ -29,7 +30,7 @@ func (c *Cache) guildUpdate(ctx context.Context, p source.Payload) (*change, err
 			return nil, err
 		}
 	}
-	now, _ := merge(own, p.Data, apart)
+	now, _ := news.merge(own)
 	if _, err := c.store.Put(ctx, Key{Kind: Guild, ID: guild}, now); err != nil {
 		return nil, err
 	}

@@ -13,24 +13,25 @@ import (
 // outside are the members of a guild's member that are kept elsewhere.
 func outside(name []byte) bool { return string(name) == "user" || string(name) == "guild_id" }
 
-// memberOf is a payload's member: his guild's id, his own, and all else.
-func memberOf(p source.Payload) (f fields, key Key, err error) {
-	if f, err = scan(p); err != nil {
-		return f, key, err
-	}
+// memberKey is that of a payload's member.
+func memberKey(p source.Payload, f *fields) (Key, error) {
+	key := Key{Kind: Member, In: flake(f.guildID)}
 	if !isNull(f.user) {
 		key.ID = idOf(f.user)
 	}
-	key.Kind, key.In = Member, flake(f.guildID)
 	if key.In == 0 || key.ID == 0 {
-		err = missing(p, "guild_id, or the user's id")
+		return key, missing(p, "guild_id, or the user's id")
 	}
-	return f, key, err
+	return key, nil
 }
 
 // memberAdd keeps the member and his user, and counts him.
 func (c *Cache) memberAdd(ctx context.Context, p source.Payload) (*change, error) {
-	f, key, err := memberOf(p)
+	f, err := scan(p)
+	if err != nil {
+		return nil, err
+	}
+	key, err := memberKey(p, &f)
 	if err != nil {
 		return nil, err
 	}
@@ -45,7 +46,12 @@ func (c *Cache) memberAdd(ctx context.Context, p source.Payload) (*change, error
 
 // memberUpdate becomes old and new, each with the user as he was known then.
 func (c *Cache) memberUpdate(ctx context.Context, p source.Payload) (*change, error) {
-	f, key, err := memberOf(p)
+	news := patch{without: outside}
+	f, err := scanInto(&news, p)
+	if err != nil {
+		return nil, err
+	}
+	key, err := memberKey(p, &f)
 	if err != nil {
 		return nil, err
 	}
@@ -57,7 +63,7 @@ func (c *Cache) memberUpdate(ctx context.Context, p source.Payload) (*change, er
 	if err != nil {
 		return nil, err
 	}
-	now, _ := merge(old, p.Data, outside)
+	now, _ := news.merge(old)
 	if _, err := c.store.Put(ctx, key, now); err != nil {
 		return nil, err
 	}
@@ -73,7 +79,11 @@ func (c *Cache) memberUpdate(ctx context.Context, p source.Payload) (*change, er
 
 // memberRemove has the member that was, and counts him no more.
 func (c *Cache) memberRemove(ctx context.Context, p source.Payload) (*change, error) {
-	_, key, err := memberOf(p)
+	f, err := scan(p)
+	if err != nil {
+		return nil, err
+	}
+	key, err := memberKey(p, &f)
 	if err != nil {
 		return nil, err
 	}
@@ -223,7 +233,7 @@ func (c *Cache) userUpdate(ctx context.Context, p source.Payload) (*change, erro
 		return nil, err
 	}
 	if me != nil && idOf(me) == id {
-		now, _ := merge(me, p.Data, nil)
+		now, _ := merge(me, p.Data)
 		if _, err := c.store.Put(ctx, Key{Kind: Me}, now); err != nil {
 			return nil, err
 		}
@@ -259,7 +269,7 @@ func (c *Cache) mergeUser(ctx context.Context, user []byte) (before, now json.Ra
 		return before, before, nil
 	case before != nil:
 		differs := false
-		if now, differs = merge(before, user, nil); !differs {
+		if now, differs = merge(before, user); !differs {
 			return before, before, nil
 		}
 	default:

@@ -21,7 +21,7 @@ func parse(t testing.TB, name, data string) Event {
 
 // Every event of the protocol that has a type is parsed to it, under its own name.
 func TestNames(t *testing.T) {
-	for _, name := range strings.Fields(`READY RESUMED
+	for name := range strings.FieldsSeq(`READY RESUMED
 		GUILD_CREATE GUILD_AVAILABLE GUILD_UNAVAILABLE GUILD_UPDATE GUILD_DELETE GUILD_BAN_ADD GUILD_BAN_REMOVE
 		CHANNEL_CREATE CHANNEL_UPDATE CHANNEL_DELETE CHANNEL_PINS_UPDATE
 		THREAD_CREATE THREAD_UPDATE THREAD_DELETE THREAD_LIST_SYNC THREAD_MEMBER_UPDATE THREAD_MEMBERS_UPDATE

@@ -19,6 +19,9 @@ func wrong(at int, want string) error { return &Error{At: at, Want: want} }
 
 // Space is the index of the next byte that is no white space.
 func Space(data []byte, at int) int {
+	if at < len(data) && data[at] > ' ' {
+		return at
+	}
 	for at < len(data) && (data[at] == ' ' || data[at] == '\n' || data[at] == '\t' || data[at] == '\r') {
 		at++
 	}
@@ -32,10 +35,10 @@ func value(data []byte, at, depth int) (int, error) {
 	if at >= len(data) {
 		return at, wrong(at, "a value")
 	}
-	switch c := data[at]; {
-	case c == '"':
+	switch data[at] {
+	case '"':
 		return String(data, at)
-	case c == '{' || c == '[':
+	case '{', '[':
 		return nested(data, at, depth+1)
 	default:
 		return Scalar(data, at)
