@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"slices"
 	"strconv"
@@ -43,9 +44,12 @@ func (c *Cache) ready(ctx context.Context, p source.Payload) (*change, error) {
 	for guilds.Next() {
 		data := slices.Clone(guilds.Value)
 		one, err := c.guildCreate(ctx, source.Payload{Name: "GUILD_CREATE", Data: data, Origin: p.Origin})
-		if err != nil {
+		switch {
+		case errors.Is(err, ErrMalformed):
 			c.metrics.skipped.Inc()
 			continue
+		case err != nil:
+			return nil, err
 		}
 		named[idOf(data)] = true
 		made.add(event{name: one.events[0].name, form: given, new: data})
