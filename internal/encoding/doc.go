@@ -1,6 +1,6 @@
-// Package encoding writes and reads the payloads of the gateway: in JSON or in Erlang's
-// external term format, plain or compressed. An event is encoded and compressed once for
-// each encoding, however many sessions it is sent to.
+// Package encoding writes and reads the payloads of the gateway protocol, at both ends: in
+// JSON or in Erlang's external term format, plain or compressed. An event is encoded and
+// compressed once for each encoding, however many sessions it is sent to.
 //
 // # How it is shared
 //
@@ -31,6 +31,12 @@
 //	…
 //	payload, err := encoding.Decode(encoding.JSON, received)
 //
+// and at the other end, whoever wrote it:
+//
+//	r := encoding.NewReader(encoding.JSON, encoding.ZlibStream, 16<<20)
+//	…
+//	payload, whole, err := r.Read(message)
+//
 // # Guarantees
 //
 //   - A message decodes when it has arrived, without the next one.
@@ -39,6 +45,8 @@
 //   - A call that fails appends nothing and leaves the stream as it was.
 //   - Decode reads what it was given once, allocates in proportion to that, and says what is
 //     wrong with it in a [DecodeError].
+//   - So does a Reader, however much a message says that it would inflate to. A stream that
+//     cannot be read any more is a [StreamError].
 //
 // # ETF
 //
@@ -54,7 +62,7 @@
 //
 // # Concurrency
 //
-// A Writer belongs to one connection, one goroutine at a time. Everything else may be used
+// A Writer and a Reader belong to one connection, one goroutine at a time. Everything else may be used
 // by several.
 //
 // # Failure

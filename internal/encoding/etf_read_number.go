@@ -49,6 +49,10 @@ func (r *termReader) big(size int) error {
 	if sign > 1 {
 		return r.fail("an integer's sign is %d", sign)
 	}
+	if n <= 8 { // ids are
+		r.small(sign == 1, digits[1:])
+		return nil
+	}
 	most := bytes.Clone(digits[1:])
 	slices.Reverse(most)
 	value := new(big.Int).SetBytes(most)
@@ -57,6 +61,18 @@ func (r *termReader) big(size int) error {
 	}
 	r.dst = value.Append(r.dst, 10)
 	return nil
+}
+
+// small writes an integer that fits 64 bits.
+func (r *termReader) small(negative bool, least []byte) {
+	value := uint64(0)
+	for i, b := range least {
+		value |= uint64(b) << (8 * i)
+	}
+	if negative && value > 0 {
+		r.dst = append(r.dst, '-')
+	}
+	r.dst = strconv.AppendUint(r.dst, value, 10)
 }
 
 func (r *termReader) float(tag byte) error {

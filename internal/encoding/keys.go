@@ -1,8 +1,9 @@
 package encoding
 
-// keys is those of an object that were read. Most objects have few.
+// keys is those of an object that were read. Most objects have few, and those of a message
+// some 25.
 type keys struct {
-	few  [8][]byte
+	few  [32][]byte
 	n    int
 	many map[string]struct{}
 }

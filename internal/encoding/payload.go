@@ -11,14 +11,14 @@ import (
 // MaxPayload is how many bytes Decode takes. A gateway that takes less says so itself.
 const MaxPayload = 1 << 20
 
-// Payload is what a client sent.
+// Payload is what a client or a gateway sent.
 type Payload struct {
 	// Op is the opcode.
 	Op int
 	// D is the data, in JSON whatever the format was; null if there is none. Ids are
 	// strings or numbers, as the client had them.
 	D json.RawMessage
-	// Seq and Type are nil and empty in what clients send; they may be there.
+	// Seq and Type are of events; clients send neither, as a rule.
 	Seq  *uint64
 	Type string
 }
@@ -30,19 +30,26 @@ func Decode(f Format, data []byte) (Payload, error) {
 		reason := fmt.Sprintf("it has %d bytes, and may have %d", len(data), MaxPayload)
 		return Payload{}, &DecodeError{Format: f, Offset: MaxPayload, Reason: reason}
 	}
+	p, _, err := decode(f, data, nil)
+	return p, err
+}
+
+// decode is Decode without a limit. A term becomes JSON in scratch, which is returned.
+func decode(f Format, data, scratch []byte) (p Payload, _ []byte, err error) {
 	if f == JSON {
-		return readPayload(data)
+		p, err = readPayload(data)
+		return p, scratch, err
 	}
-	r := termReader{data: data}
+	r := termReader{data: data, dst: scratch}
 	text, err := r.payload()
 	if err != nil {
-		return Payload{}, err
+		return Payload{}, r.dst, err
 	}
-	p, err := readPayload(text)
+	p, err = readPayload(text)
 	if wrong, ok := errors.AsType[*DecodeError](err); ok {
-		return p, r.fail("%s", wrong.Reason) // its offset is that of our text
+		err = r.fail("%s", wrong.Reason) // its offset is that of our text
 	}
-	return p, err
+	return p, text, err
 }
 
 // payload reads one term, all there is.

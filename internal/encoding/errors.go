@@ -2,7 +2,7 @@ package encoding
 
 import "fmt"
 
-// DecodeError says what is wrong with the payload of a client, and where.
+// DecodeError says what is wrong with a payload that came, and where.
 type DecodeError struct {
 	Format Format
 	// Offset is how many bytes were read before it was noticed.
@@ -27,3 +27,9 @@ type DataError struct {
 func (e *DataError) Error() string {
 	return fmt.Sprintf("data of an event, byte %d: %s", e.Offset, e.Reason)
 }
+
+// StreamError says why nothing more can be read of a connection: its messages are one
+// compressed stream, which is broken.
+type StreamError struct{ Reason string }
+
+func (e *StreamError) Error() string { return "compressed stream: " + e.Reason }

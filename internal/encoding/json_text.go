@@ -50,8 +50,15 @@ const hex = "0123456789abcdef"
 
 // appendQuoted appends a JSON string.
 func appendQuoted[T string | []byte](dst []byte, text T) []byte {
-	dst = append(dst, '"')
-	for _, r := range string(text) {
+	plain := 0 // most text is wholly so
+	for plain < len(text) && text[plain] >= ' ' && text[plain] < utf8.RuneSelf && text[plain] != '"' && text[plain] != '\\' {
+		plain++
+	}
+	dst = append(append(dst, '"'), text[:plain]...)
+	if plain == len(text) {
+		return append(dst, '"')
+	}
+	for _, r := range string(text[plain:]) {
 		switch {
 		case r == '"' || r == '\\':
 			dst = append(dst, '\\', byte(r))

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"strconv"
+	"unicode/utf8"
 )
 
 // termReader turns a term into JSON text, in one pass. Whatever says how much comes next
@@ -204,7 +205,7 @@ func (r *termReader) name(tag byte) ([]byte, error) {
 		size = 1
 	}
 	name, err := r.counted(size)
-	if tag == tagAtomUTF8 || tag == tagSmallAtomUTF8 {
+	if tag == tagAtomUTF8 || tag == tagSmallAtomUTF8 || isASCII(name) {
 		return name, err
 	}
 	latin := make([]byte, 0, len(name))
@@ -212,6 +213,15 @@ func (r *termReader) name(tag byte) ([]byte, error) {
 		latin = append(latin, string(rune(b))...)
 	}
 	return latin, err
+}
+
+func isASCII(text []byte) bool {
+	for _, b := range text {
+		if b >= utf8.RuneSelf {
+			return false
+		}
+	}
+	return true
 }
 
 func (r *termReader) atom(tag byte) error {
