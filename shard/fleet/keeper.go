@@ -74,15 +74,20 @@ func (k *keeper) put(keeps ...keep) *batch {
 // write writes something, and waits until that is done.
 func (k *keeper) write(ctx context.Context, one keep) error {
 	b := k.put(one)
-	select {
-	case k.kick <- struct{}{}:
-	default:
-	}
+	k.hurry()
 	select {
 	case <-b.done:
 		return nil
 	case <-ctx.Done():
 		return fmt.Errorf("write what the shard needs to go on: %w", context.Cause(ctx))
+	}
+}
+
+// hurry has what there is be written now.
+func (k *keeper) hurry() {
+	select {
+	case k.kick <- struct{}{}:
+	default:
 	}
 }
 

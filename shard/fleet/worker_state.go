@@ -87,6 +87,7 @@ func (w *worker) keep() (keep, bool) {
 		return keep{}, false
 	}
 	if err := k.check(); err != nil {
+		w.kept = k // said once
 		w.problem = clip("what it needs to go on is not kept: "+err.Error(), maxMetaError)
 		return keep{}, false
 	}
@@ -94,11 +95,15 @@ func (w *worker) keep() (keep, bool) {
 	return k, true
 }
 
-// meta is what others are told of the worker.
+// meta is what others are told of the worker. A session that has just begun is kept at once:
+// else nobody knew of it if this node were killed.
 func (w *worker) meta() shardMeta {
 	p := w.progress()
 	w.mu.Lock()
 	defer w.mu.Unlock()
+	if w.shard != nil && p.Session != w.kept.Session {
+		w.f.keeper.hurry()
+	}
 	if w.shard != nil && w.state != StateStopping && p.State.running() && p.State != w.state {
 		w.state, w.since = p.State, time.Now()
 	}
