@@ -128,13 +128,17 @@ func (f *Fleet) ready(ctx context.Context) (plan, error) {
 		f.mu.Lock()
 		seen := !f.seen.IsZero()
 		f.mu.Unlock()
+		select {
+		case <-f.ended:
+			return p, ErrClosed
+		default:
+		}
 		if known && seen && p.Spec != Auto() {
 			return p, nil
 		}
 		select {
 		case <-next:
 		case <-f.ended:
-			return p, ErrClosed
 		case <-ctx.Done():
 			return p, fmt.Errorf("the shards of %s are not known yet: %w: %w", f.cfg.Source, eventnode.ErrUnavailable, context.Cause(ctx))
 		}

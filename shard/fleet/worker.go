@@ -163,10 +163,10 @@ func (w *worker) once(held context.Context, resume []byte) error {
 		}
 		return err
 	case <-w.asked:
-		w.stop(ctx, cut, sh)
+		return w.stop(held, cut, sh, ended)
 	case <-ctx.Done():
+		return w.await(held, ended)
 	}
-	return w.await(held, ended)
 }
 
 // open opens the shard.
@@ -185,12 +185,19 @@ func (w *worker) open(ctx context.Context, resume []byte) (sh Shard, err error) 
 }
 
 // stop stops the shard in good order, and at once when its time is over.
-func (w *worker) stop(ctx context.Context, cut context.CancelCauseFunc, sh Shard) {
+func (w *worker) stop(held context.Context, cut context.CancelCauseFunc, sh Shard, ended <-chan error) error {
 	w.set(StateStopping, "")
-	ctx, cancel := context.WithTimeoutCause(ctx, w.f.cfg.Drain, errDrain)
+	ctx, cancel := context.WithTimeout(held, w.f.cfg.Drain)
 	defer cancel()
-	if err := caught(func() error { sh.Stop(ctx); return nil }); err != nil || ctx.Err() != nil {
+	if err := caught(func() error { sh.Stop(ctx); return nil }); err != nil {
+		cut(err)
+	}
+	select {
+	case err := <-ended:
+		return err
+	case <-ctx.Done():
 		cut(errDrain)
+		return w.await(held, ended)
 	}
 }
 
