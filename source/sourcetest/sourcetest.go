@@ -212,7 +212,7 @@ func order(s *suite) {
 // Without credit nothing more is delivered, and what the source takes in is bounded: the
 // other end is held up, or refused. What it took is delivered when there is credit.
 func credit(s *suite) {
-	const speakers, padding, most = 8, 64 << 10, 64 << 20
+	const speakers, padding, most = 8, 64 << 10, 32 << 20
 	s.hold = true
 	stop := s.run()
 	var mu sync.Mutex
@@ -270,20 +270,22 @@ func pause(ctx context.Context) {
 // deliveredAll waits until all of these were delivered.
 func (s *suite) deliveredAll(want []int) {
 	s.Helper()
-	missing := func() (n int) {
-		got := s.delivered()
-		for _, w := range want {
-			if !slices.Contains(got, w) {
-				n++
-			}
-		}
-		return n
+	missing := map[int]bool{}
+	for _, n := range want {
+		missing[n] = true
 	}
-	for missing() > 0 {
+	for seen := 0; ; {
+		got := s.delivered()
+		for _, n := range got[seen:] {
+			delete(missing, n)
+		}
+		if seen = len(got); len(missing) == 0 {
+			return
+		}
 		select {
 		case <-s.moved:
 		case <-s.ctx.Done():
-			s.Fatalf("%d of %d that were taken in were not delivered", missing(), len(want))
+			s.Fatalf("%d of %d that were taken in were not delivered", len(missing), len(want))
 		}
 	}
 }
