@@ -275,3 +275,20 @@ func (failing) Put(context.Context, cache.Key, json.RawMessage) (json.RawMessage
 func (failing) Delete(context.Context, cache.Key) (json.RawMessage, error) { return nil, errBroken }
 
 func (failing) Fill(context.Context, []cache.Entry) error { return errBroken }
+
+// A list of more than fit a page has each once, and so has one of all channels.
+func TestManyPages(t *testing.T) {
+	worlds(t, func(w world) {
+		const many = 2*cache.MaxPage + 345
+		var want []cache.Snowflake
+		for n := range cache.Snowflake(many) {
+			want = append(want, n+1)
+			w.take("GUILD_MEMBERS_CHUNK", fmt.Sprintf(`{"guild_id":"1","members":[{"user":{"id":"%d","username":"u"}}]}`, n+1))
+			w.take("MESSAGE_CREATE", fmt.Sprintf(`{"id":"%d","channel_id":"%d"}`, n+1, n+1))
+		}
+		listed(w, w.look.Members(w.Context(), 1), memberID, want...)
+		listed(w, w.look.AllMessages(w.Context(), cache.Window{}), messageID, want...)
+		w.take("GUILD_DELETE", `{"id":"1"}`)
+		listed(w, w.look.Members(w.Context(), 1), memberID)
+	})
+}

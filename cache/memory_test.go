@@ -202,3 +202,14 @@ func TestMetrics(t *testing.T) {
 		is(w, got[name], want)
 	}
 }
+
+// A value that is put again counts once, by its new size.
+func TestCountsOnce(t *testing.T) {
+	m := memory(t, limited(cache.Limit{}))
+	for n := range 50 {
+		put(t, m, 1, strings.Repeat("x", 500-n))
+	}
+	if u := m.Use(cache.Message); u.Entries != 1 || u.Bytes > 200+512 {
+		t.Errorf("%+v", u)
+	}
+}

@@ -3,8 +3,10 @@ package cache_test
 import (
 	"encoding/json"
 	"errors"
+	"fmt"
 	"maps"
 	"slices"
+	"sync"
 	"testing"
 
 	"github.com/eventnode/eventnode/cache"
@@ -166,4 +168,25 @@ func FuzzWrite(f *testing.F) {
 		}
 		_ = maps.Collect(c.Members(t.Context(), 1))
 	})
+}
+
+// Several shards may tell of one user at once: nothing that any of them says is lost.
+func TestUsersAtOnce(t *testing.T) {
+	c := newCache(t, cache.Config{Store: memory(t, cache.MemoryConfig{})})
+	w := world{t, c, c}
+	w.take("USER_UPDATE", `{"id":"40","username":"u"}`)
+	const shards, each = 8, 50
+	var all sync.WaitGroup
+	for shard := range shards {
+		all.Go(func() {
+			for n := range each {
+				data := fmt.Sprintf(`{"guild_id":"%d","user":{"id":"40","s%d_%d":1},"status":"online"}`, shard+1, shard, n)
+				if _, err := take(t.Context(), c, "PRESENCE_UPDATE", data); err != nil {
+					t.Error(err)
+				}
+			}
+		})
+	}
+	all.Wait()
+	is(w, len(found[*discord.User](w)(c.User(t.Context(), 40)).Unknown), shards*each)
 }

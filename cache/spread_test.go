@@ -116,3 +116,32 @@ func TestSpreadConfig(t *testing.T) {
 		}
 	}
 }
+
+// What several nodes have is listed once: this node's, if it has it.
+func TestSpreadListsOnce(t *testing.T) {
+	n := newNodes(t)
+	for i, s := range n.stores {
+		for id := range cache.Snowflake(3) {
+			if _, err := s.Put(t.Context(), cache.Key{Kind: cache.User, ID: id}, json.RawMessage{'0' + byte(i)}); err != nil {
+				t.Fatal(err)
+			}
+			if _, err := s.Put(t.Context(), cache.Key{Kind: cache.Message, In: id, ID: 1}, nil); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	for i, s := range n.spreads {
+		users, err := s.List(t.Context(), cache.Range{Kind: cache.User})
+		if err != nil || len(users) != 3 {
+			t.Fatalf("%v, %v", users, err)
+		}
+		for id, e := range users {
+			if e.Key.ID != cache.Snowflake(id) || string(e.Value) != string([]byte{'0' + byte(i)}) {
+				t.Errorf("node %d lists %v: %s", i, e.Key, e.Value)
+			}
+		}
+		if channels, err := s.Places(t.Context(), cache.Message, 0); err != nil || len(channels) != 3 {
+			t.Errorf("%v, %v", channels, err)
+		}
+	}
+}

@@ -124,3 +124,14 @@ func TestNoAllocations(t *testing.T) {
 		t.Errorf("%v allocations", n)
 	}
 }
+
+// Each byte is told from all others at each place in a string, however long.
+func TestBytesOfStrings(t *testing.T) {
+	for c := range 256 {
+		for place := range 20 {
+			text := []byte(`["0123456789abcdefghij"]`)
+			text[2+place] = byte(c)
+			check(t, text)
+		}
+	}
+}
