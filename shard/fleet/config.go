@@ -54,11 +54,14 @@ type Opening struct {
 	// Resume is what a shard said in its Progress, perhaps on another node. None: begin
 	// anew.
 	Resume []byte
+	// Unknown: a session was opened before, perhaps, and the node was killed before anything
+	// of it was kept. Consumers may miss events that nobody can name.
+	Unknown bool
 	// Token is the fencing token of the lease: greater than that of whoever had the shard
 	// before.
 	Token uint64
-	// Permit is to be waited for before a session is opened, and not before one is gone on
-	// with.
+	// Permit is to be waited for before a session is opened, which is written down; and not
+	// before one is gone on with.
 	Permit Permit
 	// Changed may be called when Progress has another State, by any goroutine. It does not
 	// wait. Without, that is seen at the next Config.Every.

@@ -7,6 +7,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/eventnode/eventnode"
 	"github.com/eventnode/eventnode/shard/fleet"
 )
 
@@ -104,6 +105,29 @@ func TestFleetGapIsTold(t *testing.T) {
 		c.balanced(2)
 		stop()
 		c.all(time.Minute, 2)
+		if c.g.gaps() != 1 {
+			t.Errorf("%d gaps were told", c.g.gaps())
+		}
+	})
+}
+
+// A node that is killed at the very moment at which its shard has opened a session is no
+// exception: the next one knows that there was something that nobody has seen.
+func TestFleetGapUnknown(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := newCluster(t, 0, fleet.Config{Shards: fleet.All(1)})
+		var first string
+		c.g.identify = func(id fleet.ShardID, node eventnode.NodeRef) {
+			if first == "" {
+				first = string(node.ID)
+				c.g.barred[node] = true // it hears nothing of it
+			}
+		}
+		c.start("n1")
+		c.eventually(time.Minute, "opened", func() bool { c.g.mu.Lock(); defer c.g.mu.Unlock(); return first != "" })
+		c.kill(first)
+		c.start("n2")
+		c.balanced(1)
 		if c.g.gaps() != 1 {
 			t.Errorf("%d gaps were told", c.g.gaps())
 		}

@@ -23,6 +23,8 @@ type keep struct {
 	Seq     uint64 `json:"seq,omitempty"`
 	// Resume is the shard's own. None: there is no session to go on with.
 	Resume []byte `json:"resume,omitempty"`
+	// Opening: the shard was permitted to open a session, and has said nothing of it yet.
+	Opening bool `json:"opening,omitempty"`
 	// At is when, in milliseconds since 1970, by the clock of that node.
 	At int64 `json:"at_ms"`
 }
@@ -41,7 +43,7 @@ func (k keep) newer(o keep) bool {
 
 // same reports whether two keeps say the same.
 func (k keep) same(o keep) bool {
-	return k.Total == o.Total && k.Session == o.Session && k.Seq == o.Seq && bytes.Equal(k.Resume, o.Resume)
+	return k.Total == o.Total && k.Opening == o.Opening && k.Session == o.Session && k.Seq == o.Seq && bytes.Equal(k.Resume, o.Resume)
 }
 
 // check says what is wrong with a keep.

@@ -41,45 +41,41 @@ type keeper struct {
 	mu    sync.Mutex
 	table table
 	at    eventnode.Position
-	next  *batch
+	next  map[int]keep // to be written next: of each shard the newest
 }
-
-// batch is what is written together: of each shard the newest.
-type batch struct {
-	keeps map[int]keep
-	done  chan struct{} // closed when it is written
-}
-
-func newBatch() *batch { return &batch{keeps: map[int]keep{}, done: make(chan struct{})} }
 
 func newKeeper(c Config, m *metrics, b *bell) *keeper {
 	return &keeper{
 		streams: c.Streams, stream: c.stream("resume"), log: c.Logger, metrics: m, bell: b,
-		kick: make(chan struct{}, 1), next: newBatch(),
+		kick: make(chan struct{}, 1), next: map[int]keep{},
 	}
 }
 
-// put has something be written with the next batch, which is returned.
-func (k *keeper) put(keeps ...keep) *batch {
+// put has something be written with what is next.
+func (k *keeper) put(keeps ...keep) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	for _, one := range keeps {
-		if old, ok := k.next.keeps[one.Shard]; !ok || one.newer(old) {
-			k.next.keeps[one.Shard] = one
+		if old, ok := k.next[one.Shard]; !ok || one.newer(old) {
+			k.next[one.Shard] = one
 		}
 	}
-	return k.next
 }
 
-// write writes something, and waits until that is done.
-func (k *keeper) write(ctx context.Context, one keep) error {
-	b := k.put(one)
+// written waits until a keep that was put, or a newer one of its shard, has come back from
+// the stream.
+func (k *keeper) written(ctx context.Context, one keep) error {
 	k.hurry()
-	select {
-	case <-b.done:
-		return nil
-	case <-ctx.Done():
-		return fmt.Errorf("write what the shard needs to go on: %w", context.Cause(ctx))
+	for {
+		next := k.bell.next()
+		if newest, ok := k.newest(one.Shard); ok && !one.newer(newest) {
+			return nil
+		}
+		select {
+		case <-next:
+		case <-ctx.Done():
+			return fmt.Errorf("write what the shard needs to go on: %w", context.Cause(ctx))
+		}
 	}
 }
 
@@ -106,7 +102,7 @@ func (k *keeper) aged() []keep {
 	return k.table.aged(keepCount / 2)
 }
 
-// run writes a batch each interval, of what gather returns and what was put, until ctx ends.
+// run writes what gather returns, and what was put, each interval until ctx ends.
 func (k *keeper) run(ctx context.Context, every time.Duration, gather func() []keep) {
 	tick := time.NewTicker(every)
 	defer tick.Stop()
@@ -119,24 +115,22 @@ func (k *keeper) run(ctx context.Context, every time.Duration, gather func() []k
 		}
 		k.put(gather()...)
 		k.mu.Lock()
-		b := k.next
-		if len(b.keeps) > 0 {
-			k.next = newBatch()
-		}
+		all := k.next
+		k.next = map[int]keep{}
 		k.mu.Unlock()
-		if len(b.keeps) > 0 && k.publish(ctx, b) {
-			close(b.done)
+		if len(all) > 0 {
+			k.publish(ctx, all)
 		}
 	}
 }
 
-// publish writes a batch, however long that takes.
-func (k *keeper) publish(ctx context.Context, b *batch) bool {
-	keeps := slices.SortedFunc(maps.Values(b.keeps), func(a, b keep) int { return a.Shard - b.Shard })
+// publish writes what is kept of some shards, however long that takes.
+func (k *keeper) publish(ctx context.Context, all map[int]keep) {
+	keeps := slices.SortedFunc(maps.Values(all), func(a, b keep) int { return a.Shard - b.Shard })
 	events, err := encodeKeeps(keeps)
 	if err != nil {
 		k.log.ErrorContext(ctx, "what shards need to go on does not encode", "error", err)
-		return false
+		return
 	}
 	for _, data := range events {
 		ev := event.New(keepName, data, event.WithDataType("application/jsonl"))
@@ -146,12 +140,11 @@ func (k *keeper) publish(ctx context.Context, b *batch) bool {
 				break
 			}
 			if k.failed(ctx, failures, err); !backoff.Wait(ctx, backoff.Backoff{Max: time.Second}.Next(failures, rand.Float64())) {
-				return false
+				return
 			}
 		}
 	}
 	k.metrics.keeps.Add(float64(len(keeps)))
-	return true
 }
 
 func (k *keeper) failed(ctx context.Context, failures int, err error) {

@@ -25,13 +25,13 @@ type fakeGateway struct {
 	sessions int
 	shards   map[fleet.ShardID]*fakeState
 	opened   []opening // sessions that were opened
-	barred   map[eventnode.NodeID]bool
+	barred   map[eventnode.NodeRef]bool
 	broken   map[int]error // what connecting a shard fails with
 	panics   map[int]bool
 	runs     map[int]int
 	most     map[int]int // connections at once
 	slow     time.Duration
-	deaf     map[eventnode.NodeID]bool // nodes whose shards do not heed anything
+	identify func(fleet.ShardID, eventnode.NodeRef) // hears of each session that is opened
 }
 
 // opening is an IDENTIFY.
@@ -62,15 +62,15 @@ type fakeEvent struct {
 
 // fakeConn is a connection.
 type fakeConn struct {
-	node   eventnode.NodeID
+	node   eventnode.NodeRef
 	closed bool
 	next   uint64 // seq
 }
 
 func newGateway(t *testing.T) *fakeGateway {
 	return &fakeGateway{
-		t: t, moved: make(chan struct{}), shards: map[fleet.ShardID]*fakeState{}, barred: map[eventnode.NodeID]bool{}, broken: map[int]error{},
-		panics: map[int]bool{}, runs: map[int]int{}, most: map[int]int{}, deaf: map[eventnode.NodeID]bool{},
+		t: t, moved: make(chan struct{}), shards: map[fleet.ShardID]*fakeState{}, barred: map[eventnode.NodeRef]bool{}, broken: map[int]error{},
+		panics: map[int]bool{}, runs: map[int]int{}, most: map[int]int{}, identify: func(fleet.ShardID, eventnode.NodeRef) {},
 	}
 }
 
@@ -99,14 +99,13 @@ func (g *fakeGateway) happen() {
 	g.change()
 }
 
-// bar ends all connections of a node, which gets no more, as if it were dead; or allows
-// it.
-func (g *fakeGateway) bar(node eventnode.NodeID, bar bool) {
+// bar ends all connections of a node's life, which gets no more, as if it were dead.
+func (g *fakeGateway) bar(node eventnode.NodeRef) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	g.barred[node] = bar
+	g.barred[node] = true
 	for _, s := range g.shards {
-		if bar && s.conn != nil && s.conn.node == node {
+		if s.conn != nil && s.conn.node == node {
 			s.conn.closed, s.conn = true, nil
 		}
 	}
@@ -114,7 +113,7 @@ func (g *fakeGateway) bar(node eventnode.NodeID, bar bool) {
 }
 
 // connect connects a shard, which goes on behind seq of a session, or opens one.
-func (g *fakeGateway) connect(id fleet.ShardID, node eventnode.NodeID, session string, seq uint64) (c *fakeConn, gap bool, err error) {
+func (g *fakeGateway) connect(id fleet.ShardID, node eventnode.NodeRef, session string, seq uint64, unknown bool) (c *fakeConn, gap bool, err error) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	if g.barred[node] {
@@ -129,13 +128,16 @@ func (g *fakeGateway) connect(id fleet.ShardID, node eventnode.NodeID, session s
 		s.conn.closed = true
 	}
 	if session == "" || session != s.session || s.forget {
-		gap = session != ""
-		if gap {
+		if gap = session != "" || unknown; gap {
 			s.gaps = append(s.gaps, fmt.Sprintf("%s behind %d", session, seq))
 		}
 		g.sessions++
 		s.forget, s.session, s.events, seq = false, fmt.Sprint("s", g.sessions), nil, 0
 		g.opened = append(g.opened, opening{id, time.Now()})
+		g.identify(id, node)
+	}
+	if g.barred[node] {
+		return nil, false, errors.New("dead")
 	}
 	s.conn = &fakeConn{node: node, next: seq + 1}
 	g.change()
@@ -180,7 +182,7 @@ func (g *fakeGateway) hangUp(s *fakeState, c *fakeConn) {
 // fakeShard is a shard on a node.
 type fakeShard struct {
 	g    *fakeGateway
-	node eventnode.NodeID
+	node eventnode.NodeRef
 	o    fleet.Opening
 	stop chan struct{}
 	once func()
@@ -196,7 +198,7 @@ type resumeInfo struct {
 }
 
 // open is a Config.Open of a node.
-func (g *fakeGateway) open(node eventnode.NodeID) func(context.Context, fleet.Opening) (fleet.Shard, error) {
+func (g *fakeGateway) open(node eventnode.NodeRef) func(context.Context, fleet.Opening) (fleet.Shard, error) {
 	return func(_ context.Context, o fleet.Opening) (fleet.Shard, error) {
 		s := &fakeShard{g: g, node: node, o: o, stop: make(chan struct{})}
 		s.once = sync.OnceFunc(func() { close(s.stop) })
@@ -244,7 +246,7 @@ func (s *fakeShard) Run(ctx context.Context) error {
 	if ctx.Err() != nil {
 		return context.Cause(ctx)
 	}
-	c, gap, err := s.g.connect(s.o.ID, s.node, p.Session, p.Seq)
+	c, gap, err := s.g.connect(s.o.ID, s.node, p.Session, p.Seq, s.o.Unknown)
 	if err != nil {
 		return err
 	}
@@ -289,7 +291,7 @@ func (s *fakeShard) handle(ctx context.Context, state *fakeState, e fakeEvent) e
 	if s.g.barred[s.node] { // what a dead node does nobody sees
 		return errors.New("dead")
 	}
-	state.handled, state.by = append(state.handled, e), append(state.by, s.node)
+	state.handled, state.by = append(state.handled, e), append(state.by, s.node.ID)
 	return nil
 }
 
@@ -298,7 +300,7 @@ func (g *fakeGateway) on(id fleet.ShardID) eventnode.NodeID {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	if c := g.state(id).conn; c != nil {
-		return c.node
+		return c.node.ID
 	}
 	return ""
 }
@@ -310,7 +312,7 @@ func (g *fakeGateway) loads() map[eventnode.NodeID]int {
 	out := map[eventnode.NodeID]int{}
 	for _, s := range g.shards {
 		if s.conn != nil {
-			out[s.conn.node]++
+			out[s.conn.node.ID]++
 		}
 	}
 	return out

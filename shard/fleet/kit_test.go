@@ -65,10 +65,9 @@ func (c *cluster) start(id string) *runner {
 	c.t.Helper()
 	c.epoch++
 	n := c.twin.node(id, c.epoch)
-	c.g.bar(n.ref.ID, false)
 	cfg := c.cfg
 	cfg.Node, cfg.Groups, cfg.Streams, cfg.Locks = n.ref, n, n, locksOf{n}
-	cfg.Open = c.g.open(n.ref.ID)
+	cfg.Open = c.g.open(n.ref)
 	if cfg.Logger != nil {
 		cfg.Logger = cfg.Logger.With("node", id)
 	}
@@ -101,7 +100,7 @@ func (c *cluster) kill(id string) {
 	r := c.nodes[id]
 	delete(c.nodes, id)
 	r.n.setCut(true)
-	c.g.bar(r.n.ref.ID, true)
+	c.g.bar(r.n.ref)
 	r.stop()
 	c.t.Cleanup(func() { <-r.done })
 }

@@ -17,13 +17,14 @@ import (
 // The lock lasts TTL from when it was granted, by the cluster's time, which is later. So the
 // margin is what a shard has to close its connection, and what clocks may differ in their
 // pace in a TTL. Then the shard's context ends, whatever a refresh that is on its way will
-// bring. A lease is asked to last again when a quarter of the TTL is over, and after each
-// failure a moment later.
+// bring. A lease is asked to last again as soon as it is believed for half of the TTL, which
+// is a quarter of the TTL after it was asked for the last time; and after each failure a
+// moment later.
 
 // Parts of the TTL.
 const (
 	marginPart  = 4
-	refreshPart = 4
+	refreshPart = 2
 	retryPart   = 40
 )
 
@@ -36,11 +37,14 @@ type lease struct {
 // left is how long the lease is believed still.
 func (l *lease) left() time.Duration { return l.lock.TTL() - l.ttl/marginPart }
 
+// due is when to refresh it.
+func (l *lease) due() time.Duration { return l.left() - l.ttl/refreshPart }
+
 // keep refreshes the lease until ctx ends (nil), or it cannot be believed any more (why).
 func (l *lease) keep(ctx context.Context) error {
 	var failed error
-	for pause := l.ttl / refreshPart; ; {
-		if !backoff.Wait(ctx, min(pause, max(l.left(), 0))) {
+	for pause := l.due(); ; {
+		if !backoff.Wait(ctx, max(min(pause, l.left()), 0)) {
 			return nil
 		}
 		left := l.left()
@@ -50,7 +54,7 @@ func (l *lease) keep(ctx context.Context) error {
 		err := l.refresh(ctx, left)
 		switch {
 		case err == nil:
-			failed, pause = nil, l.ttl/refreshPart
+			failed, pause = nil, l.due()
 		case ctx.Err() != nil:
 			return nil
 		case errors.Is(err, eventnode.ErrLockLost):

@@ -288,7 +288,7 @@ func TestGarbage(t *testing.T) {
 func TestConfig(t *testing.T) {
 	n := newTwin().node("n1", 1)
 	good := fleet.Config{
-		Source: "bot", Node: n.ref, Shards: fleet.All(2), Groups: n, Streams: n, Locks: locksOf{n}, Open: newGateway(t).open("n1"),
+		Source: "bot", Node: n.ref, Shards: fleet.All(2), Groups: n, Streams: n, Locks: locksOf{n}, Open: newGateway(t).open(n.ref),
 		Registerer: prometheus.NewRegistry(),
 	}
 	for what, change := range map[string]func(*fleet.Config){

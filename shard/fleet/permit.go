@@ -83,8 +83,8 @@ func (a *adviser) get(ctx context.Context, will func(Advice) bool) (Advice, erro
 	return advice, nil
 }
 
-// permit waits until a shard may open a session.
-func (f *Fleet) permit(ctx context.Context, shard int) error {
+// permit waits until a shard may open a session. mark writes down that it will.
+func (f *Fleet) permit(ctx context.Context, shard int, mark func(context.Context) error) error {
 	defer func(began time.Time) { f.metrics.identify.Observe(time.Since(began).Seconds()) }(time.Now())
 	every := f.cfg.IdentifyInterval
 	for {
@@ -107,6 +107,9 @@ func (f *Fleet) permit(ctx context.Context, shard int) error {
 				return context.Cause(ctx)
 			}
 			continue
+		}
+		if err := mark(ctx); err != nil {
+			return err
 		}
 		if l.lock.TTL() >= every-every/identifySlack || l.refresh(ctx, every) == nil {
 			return nil

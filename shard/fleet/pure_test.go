@@ -261,7 +261,7 @@ func TestSettling(t *testing.T) {
 	for range 300 {
 		s := settling{after: after}
 		var seen []string // what there was at each moment
-		differs := 0 // for how long what counts was not what there is
+		differs := 0      // for how long what counts was not what there is
 		begin := time.Unix(1000, 0)
 		now := []eventnode.NodeID{"a"}
 		for at := range 200 {

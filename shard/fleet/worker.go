@@ -41,6 +41,8 @@ type worker struct {
 	shard    Shard // nil: none runs
 	kept     keep  // what was last put down
 	last     Progress
+	opening  bool   // it was permitted to open another session than
+	before   string // this one
 }
 
 func newWorker(f *Fleet, id ShardID) *worker {
@@ -139,6 +141,7 @@ func (w *worker) begin(ctx context.Context, token uint64) (resume []byte, ok boo
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.token, w.number, w.kept = token, 0, k
+	w.opening, w.before = k.Opening, k.Session
 	w.last = Progress{State: StateStarting, Session: k.Session, Seq: k.Seq, Resume: k.Resume}
 	return k.Resume, plan.runs(w.id)
 }
@@ -174,8 +177,8 @@ func (w *worker) open(ctx context.Context, resume []byte) (sh Shard, err error) 
 	until, cancel := orAsked(ctx, w.asked)
 	defer cancel()
 	o := Opening{
-		ID: w.id, Resume: resume, Token: w.token, Changed: w.f.changed,
-		Permit: func(ctx context.Context) error { return w.f.permit(ctx, w.id.Index) },
+		ID: w.id, Resume: resume, Unknown: w.opened(), Token: w.token, Changed: w.f.changed,
+		Permit: func(ctx context.Context) error { return w.f.permit(ctx, w.id.Index, w.mark) },
 	}
 	failed := caught(func() (err error) { sh, err = w.f.cfg.Open(until, o); return err })
 	if failed == nil && sh == nil {
@@ -222,14 +225,11 @@ func (w *worker) await(held context.Context, ended <-chan error) error {
 // handOver writes what the next node needs.
 func (w *worker) handOver(ctx context.Context) {
 	w.set(StateStopping, "")
-	k, ok := w.keep()
-	if ok {
-		ctx, cancel := context.WithTimeout(ctx, w.f.cfg.TTL)
-		defer cancel()
-		if err := w.f.keeper.write(ctx, k); err != nil {
-			w.f.cfg.Logger.WarnContext(ctx, "a shard goes without its last words: the next node gets some of its events again", "shard", w.id.String(), "error", err)
-			return
-		}
+	ctx, cancel := context.WithTimeout(ctx, w.f.cfg.TTL)
+	defer cancel()
+	if err := w.write(ctx); err != nil {
+		w.f.cfg.Logger.WarnContext(ctx, "a shard goes without its last words: the next node gets some of its events again", "shard", w.id.String(), "error", err)
+		return
 	}
 	w.f.metrics.handedOver.Inc()
 }

@@ -1,6 +1,7 @@
 package fleet
 
 import (
+	"context"
 	"time"
 )
 
@@ -74,14 +75,40 @@ func (w *worker) progress() Progress {
 	return p
 }
 
+// mark writes down that the shard is about to open a session.
+func (w *worker) mark(ctx context.Context) error {
+	p := w.progress()
+	w.mu.Lock()
+	w.opening, w.before = true, p.Session
+	w.mu.Unlock()
+	return w.write(ctx)
+}
+
+// write writes down what the shard needs to go on now, and waits until that is done.
+func (w *worker) write(ctx context.Context) error {
+	if k, ok := w.keep(); ok {
+		w.f.keeper.put(k)
+	}
+	w.mu.Lock()
+	newest := keep{Shard: w.id.Index, Token: w.token, Number: w.number}
+	w.mu.Unlock()
+	if newest.Number == 0 {
+		return nil // nothing is known, and so it was before
+	}
+	return w.f.keeper.written(ctx, newest)
+}
+
 // keep is what is to be written down of the shard, if that has changed.
 func (w *worker) keep() (keep, bool) {
 	p := w.progress()
 	w.mu.Lock()
 	defer w.mu.Unlock()
+	if p.Session != w.before {
+		w.opening = false
+	}
 	k := keep{
 		Shard: w.id.Index, Total: w.id.Total, Node: w.f.cfg.Node.ID, Token: w.token, Number: w.number + 1,
-		Session: p.Session, Seq: p.Seq, Resume: p.Resume, At: time.Now().UnixMilli(),
+		Session: p.Session, Seq: p.Seq, Resume: p.Resume, Opening: w.opening, At: time.Now().UnixMilli(),
 	}
 	if w.token == 0 || k.same(w.kept) && w.kept.Token == w.token {
 		return keep{}, false
@@ -93,6 +120,13 @@ func (w *worker) keep() (keep, bool) {
 	}
 	w.number, w.kept = k.Number, k
 	return k, true
+}
+
+// opened is whether a session may have been opened of which nothing is known.
+func (w *worker) opened() bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.opening
 }
 
 // meta is what others are told of the worker. A session that has just begun is kept at once:
