@@ -57,8 +57,9 @@
 //
 // Look-ups fail with [ErrNotFound], or with [ErrUnreachable] where the node that would know
 // does not answer within [SpreadConfig].Timeout: then nothing is known. A list that one node
-// is missing of fails, for nobody would see the hole. When a shard comes to another node,
-// that one begins with an empty cache: old is null until things are said again.
+// is missing of fails, for nobody would see the hole. A node that takes a shard over begins
+// with what [OfShard] and [Take] bring it from the node before; without that, or if that one
+// has died, old is null until things are said again.
 //
 // # Example
 //

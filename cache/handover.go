@@ -1,22 +1,20 @@
 package cache
 
 import (
+	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
-	"fmt"
 	"iter"
-	"slices"
 
-	"github.com/eventnode/eventnode"
+	"github.com/eventnode/eventnode/source"
 )
 
 // When a shard goes to another node and resumes there, the source does not say again what it
 // has said: so the next node takes over what the one before knows. A guild comes whole before
-// the next one, and whoever stops half-way has whole guilds, and old is null for the others.
+// the next one: whoever stops half-way has whole guilds, and old is null for the others.
 
-// ofShard are the kinds of which a guild has one value.
-var ofShard = []Kind{GuildShard, Guild, Unavailable, MemberCount, Emojis, Stickers}
+// errEnough: who asked has enough.
+var errEnough = errors.New("enough")
 
 // OfShard is all that a store has of a shard's guilds, with the users that are members there
 // and the messages of their channels; shard 0 has the private channels, too, and Me. It ends
@@ -24,7 +22,7 @@ var ofShard = []Kind{GuildShard, Guild, Unavailable, MemberCount, Emojis, Sticke
 func OfShard(ctx context.Context, r Reader, shard, shards int) iter.Seq2[Entry, error] {
 	return func(yield func(Entry, error) bool) {
 		w := walk{ctx: ctx, r: r, yield: func(e Entry) bool { return yield(e, nil) }}
-		if err := w.shard(fmt.Sprintf("[%d,%d]", shard, shards), shard == 0); err != nil && !errors.Is(err, errEnough) {
+		if err := w.shard(source.Origin{Shard: shard, Shards: shards}); err != nil && !errors.Is(err, errEnough) {
 			yield(Entry{}, err)
 		}
 	}
@@ -38,24 +36,22 @@ func Take(ctx context.Context, into Store, entries iter.Seq2[Entry, error]) (n i
 			return err
 		}
 		n += len(batch)
-		batch = batch[:0]
+		batch = make([]Entry, 0, MaxPage) // the store has the other one
 		return nil
 	}
 	for e, err := range entries {
 		if err != nil {
 			return n, errors.Join(err, fill())
 		}
-		if batch = append(batch, e); len(batch) == MaxPage {
-			if err := fill(); err != nil {
-				return n, err
-			}
+		if batch = append(batch, e); len(batch) < MaxPage {
+			continue
+		}
+		if err := fill(); err != nil {
+			return n, err
 		}
 	}
 	return n, fill()
 }
-
-// errEnough: who looks at it has enough.
-var errEnough = fmt.Errorf("enough: %w", eventnode.ErrClosed)
 
 // walk is a way through a store.
 type walk struct {
@@ -64,9 +60,66 @@ type walk struct {
 	yield func(Entry) bool
 }
 
-func (w walk) give(e Entry) error {
-	if !w.yield(e) {
-		return errEnough
+// shard gives the guilds of a shard, and what belongs to none if that is the first.
+func (w walk) shard(o source.Origin) error {
+	of := shardOf(o)
+	for e, err := range all(w.ctx, w.r, Range{Kind: GuildShard}) {
+		if err == nil && bytes.Equal(e.Value, of) {
+			err = w.guild(e.Key.ID)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	if o.Shard > 0 {
+		return nil
+	}
+	if err := w.all(Channel, 0, w.channel); err != nil {
+		return err
+	}
+	return w.one(Key{Kind: Me})
+}
+
+func (w walk) guild(guild Snowflake) error {
+	for _, kind := range []Kind{GuildShard, Guild, Unavailable, MemberCount, Emojis, Stickers} {
+		if err := w.one(Key{Kind: kind, ID: guild}); err != nil {
+			return err
+		}
+	}
+	for _, of := range []struct {
+		kind Kind
+		also func(Entry) error
+	}{{Role, nil}, {Channel, w.channel}, {Presence, w.user}, {Member, w.user}} {
+		if err := w.all(of.kind, guild, of.also); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// channel gives whose a channel is, and its messages.
+func (w walk) channel(e Entry) error {
+	if err := w.one(Key{Kind: ChannelGuild, ID: e.Key.ID}); err != nil {
+		return err
+	}
+	return w.all(Message, e.Key.ID, nil)
+}
+
+// user gives the user of a member or a presence.
+func (w walk) user(e Entry) error { return w.one(Key{Kind: User, ID: e.Key.ID}) }
+
+// all gives all values of a kind that belong to something, and what also gives behind each.
+func (w walk) all(kind Kind, in Snowflake, also func(Entry) error) error {
+	for e, err := range all(w.ctx, w.r, Range{Kind: kind, In: in}) {
+		if err == nil {
+			err = w.give(e)
+		}
+		if err == nil && also != nil {
+			err = also(e)
+		}
+		if err != nil {
+			return err
+		}
 	}
 	return nil
 }
@@ -74,79 +127,18 @@ func (w walk) give(e Entry) error {
 // one gives a value, if it is there.
 func (w walk) one(key Key) error {
 	value, err := w.r.Read(w.ctx, key)
-	if errors.Is(err, ErrNotFound) {
+	switch {
+	case errors.Is(err, ErrNotFound):
 		return nil
-	}
-	if err != nil {
+	case err != nil:
 		return err
 	}
 	return w.give(Entry{key, value})
 }
 
-// all gives all values of a kind that belong to something; also is done for each.
-func (w walk) all(kind Kind, in Snowflake, also func(e Entry) error) error {
-	for from := Snowflake(0); ; {
-		page, err := w.r.List(w.ctx, Range{Kind: kind, In: in, From: from})
-		if err != nil {
-			return err
-		}
-		for _, e := range page {
-			if err := errors.Join(w.give(e), also(e)); err != nil {
-				return err
-			}
-		}
-		if len(page) < MaxPage {
-			return nil
-		}
-		from = page[len(page)-1].Key.ID + 1
-	}
-}
-
-func nothing(Entry) error { return nil }
-
-// shard gives the guilds whose shard is called so, and what belongs to none if private.
-func (w walk) shard(name string, private bool) error {
-	guilds := walk{ctx: w.ctx, r: w.r, yield: func(Entry) bool { return true }}
-	err := guilds.all(GuildShard, 0, func(e Entry) error {
-		if string(compacted(e.Value)) != name {
-			return nil
-		}
-		return w.guild(e.Key.ID)
-	})
-	if err != nil || !private {
-		return err
-	}
-	if err := w.all(Channel, 0, w.messages); err != nil {
-		return err
-	}
-	return w.one(Key{Kind: Me})
-}
-
-func compacted(value json.RawMessage) json.RawMessage {
-	return slices.DeleteFunc(slices.Clone(value), func(b byte) bool { return b == ' ' })
-}
-
-func (w walk) guild(guild Snowflake) error {
-	for _, kind := range ofShard {
-		if err := w.one(Key{Kind: kind, ID: guild}); err != nil {
-			return err
-		}
-	}
-	for kind, also := range map[Kind]func(Entry) error{
-		Role: nothing, Presence: w.user, Member: w.user,
-		Channel: func(e Entry) error {
-			return errors.Join(w.one(Key{Kind: ChannelGuild, ID: e.Key.ID}), w.messages(e))
-		},
-	} {
-		if err := w.all(kind, guild, also); err != nil {
-			return err
-		}
+func (w walk) give(e Entry) error {
+	if !w.yield(e) {
+		return errEnough
 	}
 	return nil
 }
-
-// user gives the user of a member or a presence.
-func (w walk) user(e Entry) error { return w.one(Key{Kind: User, ID: e.Key.ID}) }
-
-// messages gives those of a channel.
-func (w walk) messages(channel Entry) error { return w.all(Message, channel.Key.ID, nothing) }
