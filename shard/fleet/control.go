@@ -93,7 +93,7 @@ func (c *control) fresh(ctx context.Context) error {
 
 // follow reads what is published, until ctx ends.
 func (c *control) follow(ctx context.Context) {
-	patiently(ctx, c.log, "the plan of a fleet cannot be read now", func() error {
+	patiently(ctx, c.log, "read the plan", func() error {
 		if err := c.fresh(ctx); err != nil {
 			return c.declared(ctx, err)
 		}

@@ -2,10 +2,8 @@ package fleet
 
 import (
 	"context"
-	"maps"
+	"slices"
 	"time"
-
-	"github.com/eventnode/eventnode"
 )
 
 // coordinate starts and stops workers as the plan and the view say, until ctx ends; then it
@@ -37,6 +35,7 @@ const idle = time.Minute
 
 // adjust starts and stops workers. It returns when to look again.
 func (f *Fleet) adjust(ctx, work context.Context, ended chan<- *worker, agreeing chan struct{}) (wait time.Duration) {
+	at := f.control.place()
 	p, known := f.control.now()
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -55,7 +54,10 @@ func (f *Fleet) adjust(ctx, work context.Context, ended chan<- *worker, agreeing
 	}
 	runners, leaving := f.view.who(p.Spec)
 	wait = f.settled.look(time.Now(), runners, leaving)
-	f.placed = place(demand{runners: f.settled.used, shards: p.wanted(), pins: p.Pins})
+	if f.placed == nil || f.placedAt != at || !slices.Equal(f.placedOn, f.settled.used) {
+		f.placed = place(demand{runners: f.settled.used, shards: p.wanted(), pins: p.Pins})
+		f.placedAt, f.placedOn = at, f.settled.used
+	}
 	for i, w := range f.workers {
 		if f.placed[i] != f.cfg.Node.ID || w.id.Total != p.Spec.Total {
 			w.ask()
@@ -128,7 +130,7 @@ func (f *Fleet) agreed(p plan) bool {
 
 // agree sees to it that the plan says which shards there are. Who is first decides.
 func (f *Fleet) agree(ctx context.Context) {
-	patiently(ctx, f.cfg.Logger, "how many shards there are cannot be agreed on now", func() error {
+	patiently(ctx, f.cfg.Logger, "agree on how many shards there are", func() error {
 		spec := f.cfg.Shards
 		if spec == Auto() {
 			a, err := f.adviser.get(ctx, func(a Advice) bool { return a.Shards > 0 })
@@ -156,11 +158,4 @@ func (f *Fleet) agree(ctx context.Context) {
 		}
 		return err
 	})
-}
-
-// where is which node is to have a shard.
-func (f *Fleet) where() map[int]eventnode.NodeID {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	return maps.Clone(f.placed)
 }

@@ -48,7 +48,7 @@ func Example() {
 	list, err := f.List(ctx)
 	fmt.Println("list:", err)
 	for _, s := range list {
-		fmt.Println(s.ID, s.State, "on", s.Node, "pinned to", s.Pin)
+		fmt.Printf("%v %v on %v, pinned to %q\n", s.ID, s.State, s.Node, s.Pin)
 	}
 	cancel()
 	fmt.Println("end:", <-ended)
@@ -57,7 +57,7 @@ func Example() {
 	// start: <nil>
 	// move: <nil>
 	// list: <nil>
-	// 0 of 2 connected on n1 pinned to n1
-	// 1 of 2 connected on n1 pinned to 
+	// 0 of 2 connected on n1, pinned to "n1"
+	// 1 of 2 connected on n1, pinned to ""
 	// end: <nil>
 }

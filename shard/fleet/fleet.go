@@ -38,8 +38,11 @@ type Fleet struct {
 	seen    time.Time // when the runners in the view changed last; zero: there is no view
 	settled settling
 	workers map[int]*worker
-	placed  map[int]eventnode.NodeID
 	leaving bool
+
+	placed   map[int]eventnode.NodeID
+	placedAt eventnode.Position // of the plan by which they were
+	placedOn []eventnode.NodeID
 }
 
 // New makes a Fleet. It starts nothing.
@@ -88,7 +91,7 @@ func (f *Fleet) Run(ctx context.Context) error {
 
 // declare makes the streams, as soon as that can be done.
 func (f *Fleet) declare(ctx context.Context) (refused error) {
-	patiently(ctx, f.cfg.Logger, "the streams of a fleet cannot be declared now", func() error {
+	patiently(ctx, f.cfg.Logger, "declare its streams", func() error {
 		err := errors.Join(f.control.declare(ctx), f.keeper.declare(ctx))
 		if errors.Is(err, eventnode.ErrInvalidArgument) {
 			refused, err = err, nil
@@ -137,7 +140,7 @@ func (f *Fleet) changed() {
 
 // watch follows the groups of the source, until ctx ends.
 func (f *Fleet) watch(ctx context.Context) {
-	patiently(ctx, f.cfg.Logger, "who else runs the source cannot be seen now", func() error {
+	patiently(ctx, f.cfg.Logger, "see who else runs the source", func() error {
 		m, err := f.scope.MonitorScope(ctx)
 		if err != nil {
 			return err
@@ -178,7 +181,7 @@ func patiently(ctx context.Context, log *slog.Logger, what string, do func() err
 			failures = 0
 		}
 		if failures%sayEvery == 0 {
-			log.WarnContext(ctx, what, "error", err)
+			log.WarnContext(ctx, "a fleet cannot do something now", "what", what, "error", err)
 		}
 		backoff.Wait(ctx, backoff.Backoff{Max: time.Second}.Next(failures, rand.Float64()))
 	}

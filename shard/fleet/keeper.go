@@ -166,7 +166,7 @@ func (k *keeper) declare(ctx context.Context) error {
 
 // follow reads what all nodes write, until ctx ends.
 func (k *keeper) follow(ctx context.Context) {
-	patiently(ctx, k.log, "what shards need to go on cannot be read now", func() error {
+	patiently(ctx, k.log, "read what shards need to go on", func() error {
 		for ev, err := range k.streams.Read(ctx, k.stream, eventnode.WithAfter(k.place()), eventnode.WithFollow()) {
 			if errors.Is(err, eventnode.ErrStreamNotFound) {
 				err = errors.Join(err, k.declare(ctx))

@@ -2,6 +2,7 @@ package fleet_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"iter"
 	"maps"
@@ -295,7 +296,7 @@ func (n *twinNode) Read(ctx context.Context, stream string, opts ...eventnode.Re
 func (n *twinNode) page(ctx context.Context, stream string, after eventnode.Position, follow bool) ([]eventnode.StreamEvent, error) {
 	for {
 		err := n.reach(ctx)
-		if err == eventnode.ErrUnavailable && follow {
+		if errors.Is(err, eventnode.ErrUnavailable) && follow {
 			continue // as the SDK does
 		}
 		if err != nil {

@@ -21,7 +21,6 @@ type moodyLock struct {
 	mu       sync.Mutex
 	believed time.Time // by who holds it
 	until    time.Time // by the cluster
-	lost     bool
 }
 
 func (l *moodyLock) TTL() time.Duration {

@@ -39,7 +39,6 @@ func TestIdentifyInterval(t *testing.T) {
 			t.Errorf("%d sessions in %v", len(opened), took)
 		}
 		c.g.happen()
-		began = time.Now()
 		c.stop("n2")
 		c.eventually(10*time.Second, "moved", func() bool { return c.g.loads()["n1"] == 6 && c.g.loads()["n3"] == 6 })
 		if len(c.g.identified()) != 12 {
@@ -59,7 +58,7 @@ func TestIdentifyDaily(t *testing.T) {
 			if down.Load() {
 				return fleet.Advice{}, errors.New("503")
 			}
-			a := fleet.Advice{Total: 3, Remaining: 3 - len(g.identified()), ResetAfter: begin.Add(time.Hour).Sub(time.Now())}
+			a := fleet.Advice{Total: 3, Remaining: 3 - len(g.identified()), ResetAfter: time.Until(begin.Add(time.Hour))}
 			if a.ResetAfter <= 0 {
 				a.Remaining = 100
 			}
