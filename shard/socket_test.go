@@ -197,3 +197,30 @@ func TestTruncatedStream(t *testing.T) {
 		t.Error(names(got))
 	}
 }
+
+// A connection that is lost while there is no credit is followed by another one, and the
+// session goes on: HELLO is read without credit, events are not.
+func TestResumesWithoutCredit(t *testing.T) {
+	var block chan struct{}
+	got, r := against(t, func(c *shard.Config) {
+		c.ReadAhead, block = 1, make(chan struct{}) // of the bubble
+		c.Normalise = func(_ string, data []byte) ([]byte, error) { <-block; return data, nil }
+	}, func(p *peer, n int) bool {
+		if n == 1 {
+			p.ready()
+			return false
+		}
+		p.hello(40_000)
+		if got, ok := p.next(true); !ok || got.Op != 6 {
+			p.t.Errorf("got op %d, %v", got.Op, ok)
+		}
+		p.event(2, "X", 2)
+		time.Sleep(time.Second)
+		close(block)
+		time.Sleep(time.Second)
+		return true
+	})
+	if names(got) != "READY X" || r.metric("connects_total", "resumed") != 0 || r.metric("disconnects_total", "") != 2 {
+		t.Error(names(got), r.metric("disconnects_total", ""))
+	}
+}
