@@ -161,3 +161,11 @@ func FuzzParse(f *testing.F) {
 		}
 	})
 }
+
+// Null is the zero value, also where an id or permissions are.
+func TestNullIDs(t *testing.T) {
+	u, err := As[GuildUpdate]("GUILD_UPDATE", []byte(`{"old":null,"new":{"id":"1","owner_id":"2","afk_channel_id":null,"application_id":null,"roles":[{"id":"1","permissions":null}]}}`))
+	if err != nil || u.New.OwnerID != 2 || u.Old != nil || len(u.New.Roles) != 1 {
+		t.Errorf("%+v, %v", u, err)
+	}
+}
