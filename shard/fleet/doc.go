@@ -58,4 +58,13 @@
 //   - Other nodes may have another number of shards in their Config for a while: those with
 //     the new one do nothing until the last of the old ones is gone. A node that is cut off
 //     then may run an old shard beside the new ones, for one TTL.
+//
+// # Example
+//
+//	f, err := fleet.New(fleet.Config{
+//		Source: "bot", Node: n.Self(), Shards: fleet.All(16),
+//		Groups: n, Streams: streams, Locks: locks, Open: open,
+//	})
+//	go f.Run(ctx)
+//	err = f.Move(ctx, 3, "n2")
 package fleet

@@ -152,6 +152,9 @@ func TestFleetCutOff(t *testing.T) {
 		stop()
 		c.all(time.Minute, 6)
 		c.g.check(3 * 8 * 50) // three shards, for as long as the lease was believed
+		if c.g.gaps() != 0 || len(c.g.identified()) != 6 {
+			t.Errorf("%d gaps, %d sessions: who took over did not know the sessions", c.g.gaps(), len(c.g.identified()))
+		}
 	})
 }
 
@@ -225,8 +228,12 @@ func TestFleetMove(t *testing.T) {
 		c.balanced(6)
 		id := fleet.ShardID{Index: 0, Total: 6}
 		for _, to := range []string{"n1", "n2", "n3", "n2"} {
+			began := time.Now()
 			if err := c.nodes["n3"].Move(within(t, time.Minute), 0, nodeID(to)); err != nil || c.g.on(id) != nodeID(to) {
 				t.Fatalf("moved to %s: %v, on %q", to, err, c.g.on(id))
+			}
+			if took := time.Since(began); took > time.Second { // of virtual time: nobody waits for a lease to end
+				t.Errorf("moving to %s took %v", to, took)
 			}
 			c.eventually(time.Second, "pinned", func() bool { return c.list("n1", 0).Pin == nodeID(to) })
 		}
@@ -248,6 +255,64 @@ func TestFleetMove(t *testing.T) {
 		}
 		if err := c.nodes["n1"].Move(t.Context(), 6, "n2"); err == nil {
 			t.Error("there is no shard 6")
+		}
+	})
+}
+
+// A node that hears late of what is written does not go by what it has heard: a shard that
+// moves to it goes on where it is, and one that was stopped is not run there.
+func TestFleetLateReader(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := newCluster(t, 3, fleet.Config{Shards: fleet.All(3)})
+		stop := c.traffic(20 * time.Millisecond)
+		c.balanced(3)
+		id := fleet.ShardID{Total: 3}
+		if err := c.nodes["n1"].Move(within(t, time.Minute), 0, "n1"); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(5 * time.Second)
+		late := c.nodes["n2"].n
+		c.twin.mu.Lock()
+		late.lag = map[string]time.Duration{"shards.bot.resume": 3 * time.Second}
+		c.twin.mu.Unlock()
+		if err := c.nodes["n1"].Move(within(t, time.Minute), 0, "n2"); err != nil || c.g.on(id) != "n2" {
+			t.Fatalf("moved: %v, on %s", err, c.g.on(id))
+		}
+		if err := c.nodes["n1"].Move(within(t, time.Minute), 0, "n1"); err != nil {
+			t.Fatal(err)
+		}
+		if err := c.nodes["n1"].Move(within(t, time.Minute), 0, ""); err != nil {
+			t.Fatal(err)
+		}
+		stop()
+		c.all(time.Minute, 3)
+		c.g.check(0)
+
+		c.kill("n1")
+		c.eventually(time.Minute, "waited for", func() bool {
+			for _, n := range []string{"n2", "n3"} {
+				for i := range 3 {
+					if s := c.list(n, i); s.State == fleet.StateWaiting && s.Node == "n2" && !s.Since.IsZero() {
+						id.Index = i
+						return true
+					}
+				}
+			}
+			return false
+		})
+		c.g.mu.Lock()
+		runs := c.g.runs[id.Index]
+		c.g.mu.Unlock()
+		c.twin.mu.Lock()
+		late.lag = map[string]time.Duration{"shards.bot.control": time.Minute}
+		c.twin.mu.Unlock()
+		if err := c.nodes["n3"].Stop(within(t, 2*time.Minute), id.Index); err != nil {
+			t.Error(err)
+		}
+		c.g.mu.Lock()
+		defer c.g.mu.Unlock()
+		if c.g.runs[id.Index] != runs {
+			t.Errorf("shard %v was run after it was stopped", id)
 		}
 	})
 }

@@ -279,9 +279,12 @@ func (s *fakeShard) Run(ctx context.Context) error {
 
 // handle is a handler, which may be slow.
 func (s *fakeShard) handle(ctx context.Context, state *fakeState, e fakeEvent) error {
-	if s.g.slow > 0 {
+	s.g.mu.Lock()
+	slow := s.g.slow
+	s.g.mu.Unlock()
+	if slow > 0 {
 		select {
-		case <-time.After(s.g.slow):
+		case <-time.After(slow):
 		case <-ctx.Done():
 			return context.Cause(ctx)
 		}

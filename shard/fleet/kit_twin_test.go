@@ -45,6 +45,7 @@ type twinNode struct {
 	ref     eventnode.NodeRef
 	cut     bool
 	cutAt   time.Time
+	lag     map[string]time.Duration // by which it is behind when it follows a stream
 	members map[uint64]*twinMember
 	refs    uint64
 	mons    map[*twinMonitor]bool
@@ -278,6 +279,17 @@ func (n *twinNode) Read(ctx context.Context, stream string, opts ...eventnode.Re
 			if err != nil {
 				yield(eventnode.StreamEvent{}, err)
 				return
+			}
+			n.t.mu.Lock()
+			lag := n.lag[stream]
+			n.t.mu.Unlock()
+			if o.Follow && lag > 0 {
+				select {
+				case <-time.After(lag):
+				case <-ctx.Done():
+					yield(eventnode.StreamEvent{}, context.Cause(ctx))
+					return
+				}
 			}
 			for _, ev := range some {
 				after = ev.Position
