@@ -152,5 +152,8 @@ func (c *Client) read() ([]byte, error) {
 	}
 }
 
+// LocalAddr is its end of the connection, which logs of gateways name.
+func (c *Client) LocalAddr() net.Addr { return c.conn.LocalAddr() }
+
 // Cut ends the connection without a word.
 func (c *Client) Cut() { _ = c.conn.Close() }
