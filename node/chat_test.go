@@ -63,7 +63,15 @@ type chatNode struct {
 // chatNodes is so many nodes with a chat service, that know the directory.
 func chatNodes(t *testing.T, n int) []*chatNode {
 	t.Helper()
-	tokens := tokenFile(t)
+	nodes := chatNodesWith(t, n, tokenFile(t), func(*node.Chat) {})
+	nodes[0].change(t, chatDirectory()...)
+	return nodes
+}
+
+// chatNodesWith is so many with tokens of a file, and something else of their settings, that
+// know nobody.
+func chatNodesWith(t *testing.T, n int, tokens string, change func(*node.Chat)) []*chatNode {
+	t.Helper()
 	var nodes []*chatNode
 	var seeds []string
 	for i := range n {
@@ -71,14 +79,14 @@ func chatNodes(t *testing.T, n int) []*chatNode {
 		if err != nil {
 			t.Fatal(err)
 		}
+		cfg := node.Chat{GatewayAddress: "127.0.0.1:0", Gateway: gateway.Config{Authenticator: auth, Limits: gateway.Limits{IdentifyInterval: -1}}}
+		change(&cfg)
 		nodes = append(nodes, startChat(t, node.Config{
-			ID: eventnode.NodeID(fmt.Sprintf("n%d", i+1)), DataDir: t.TempDir(), Seeds: seeds, Storage: node.Storage{BootstrapExpect: n},
-			Chat: node.Chat{GatewayAddress: "127.0.0.1:0", Gateway: gateway.Config{Authenticator: auth, Limits: gateway.Limits{IdentifyInterval: -1}}},
+			ID: eventnode.NodeID(fmt.Sprintf("n%d", i+1)), DataDir: t.TempDir(), Seeds: seeds, Storage: node.Storage{BootstrapExpect: n}, Chat: cfg,
 		}))
 		seeds = []string{nodes[0].GossipAddress()}
 	}
 	wellStored(t, nodes[0].Node, n)
-	nodes[0].change(t, chatDirectory()...)
 	return nodes
 }
 
