@@ -30,6 +30,10 @@ func (h *Hub) Identify(ctx context.Context, who sessions.Identity, p sessions.Pr
 		return nil, err
 	}
 	h.settle(ctx)
+	if err := h.confirm(ctx); err != nil {
+		h.manager.End(s.ID())
+		return nil, err
+	}
 	return s, nil
 }
 
@@ -51,8 +55,10 @@ func (h *Hub) open(who sessions.Identity, p sessions.Presence, hello sessions.He
 		return nil, err
 	}
 	s.SetPresence(p)
+	h.journal.open(s, firstGeneration)
 	h.greet(s, guilds, hello)
 	h.subscribeToAll(s, guilds)
+	h.journal.complete(s, eventnode.Position{})
 	return s, nil
 }
 
@@ -195,6 +201,10 @@ func (h *Hub) make(eventType string, payload any, send func(*sessions.Event)) {
 // SetPresence says what a session says of its user now.
 func (h *Hub) SetPresence(ctx context.Context, s *sessions.Session, p sessions.Presence) error {
 	s.SetPresence(p)
+	h.mu.Lock()
+	h.table.note(s)
+	h.mu.Unlock()
+	h.kickOff()
 	return h.register(ctx, s)
 }
 

@@ -5,8 +5,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"maps"
-	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -45,7 +43,9 @@ var (
 )
 
 // rooms is a kind of the rows' own.
-type rooms struct{ chat.Stateful[sessions.Snowflake] }
+type rooms struct {
+	chat.Stateful[sessions.Snowflake]
+}
 
 // Dispatch implements chat.Backend.
 func (rooms) Dispatch(d *chat.Delivery, _ string) {
@@ -75,15 +75,9 @@ type rowClient struct {
 
 func startRows(t *testing.T) *rows {
 	t.Helper()
-	tokens := filepath.Join(t.TempDir(), "tokens")
-	if err := os.WriteFile(tokens, []byte("ann 1001\nben 1002\nbot 1003 bot\ncleo 1004\ndan 1005\n"), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	r := &rows{t: t, nodes: chatNodesWith(t, 3, tokens, func(c *node.Chat) {
-		c.Sessions.ReplayEvents = rowsLog
-		c.Kinds = []chat.Backend{rooms{chat.Stateful[sessions.Snowflake]{Stateless: chat.Stateless[sessions.Snowflake]{Name: "room", Parse: sessions.ParseSnowflake}}}}
-	})}
-	r.change(chatDirectory()...)
+	cfg := node.Chat{Sessions: sessions.Config{ReplayEvents: rowsLog}}
+	cfg.Kinds = []chat.Backend{rooms{chat.Stateful[sessions.Snowflake]{Stateless: chat.Stateless[sessions.Snowflake]{Name: "room", Parse: sessions.ParseSnowflake}}}}
+	r := &rows{t: t, nodes: chatNodesWith(t, 3, cfg)}
 	user := func(id uint64, name string) *eventnodev1.DirectoryChange {
 		return directory.PutUser(&eventnodev1.DirectoryUser{Id: id, Username: name})
 	}

@@ -153,18 +153,15 @@ func (s *storage) roles() []clusterv1.Role {
 	return []clusterv1.Role{clusterv1.Role_ROLE_STORAGE}
 }
 
-// run runs the durable plane until ctx or asked ends: a stopping node hands over
-// what it leads while everything else still works.
-func (s *storage) run(ctx, asked context.Context, conns net.Listener) error {
+// run runs the durable plane until storing ends, which does with ctx, or before: a stopping
+// node hands over what it leads while everything else still works.
+func (s *storage) run(ctx, storing context.Context, conns net.Listener) error {
 	if s.streams == nil {
 		return s.watch.Run(ctx)
 	}
-	asked, cancel := context.WithCancel(asked)
-	defer cancel()
-	defer context.AfterFunc(ctx, cancel)()
-	err := s.streams.Run(asked, conns)
+	err := s.streams.Run(storing, conns)
 	close(s.stopped)
-	if err == nil && asked.Err() != nil {
+	if err == nil && storing.Err() != nil {
 		<-ctx.Done()
 	}
 	return err

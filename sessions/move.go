@@ -1,6 +1,8 @@
 package sessions
 
 import (
+	"maps"
+	"slices"
 	"time"
 
 	"github.com/eventnode/eventnode/sessions/internal/replay"
@@ -53,29 +55,29 @@ func (m *Manager) Adopt(id ID, who Identity, since time.Time) (*Session, error) 
 // Complete puts what the session was sent elsewhere before what it was sent here since:
 // events in order, the first of which has a number. What was sent in both places stands
 // where it was there. The numbers of what was sent here begin anew, for nobody has seen
-// them.
-func (s *Session) Complete(first uint64, before []*Event) {
+// them. had is more of what it was sent there, which may be on its way to this node still.
+func (s *Session) Complete(first uint64, before []*Event, had ...Origin) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	since := s.log
 	s.log = replay.From[*Event](s.m.limits(), first)
+	s.adopted, s.released = false, first-1
 	s.recall = &recall{origins: map[Origin]bool{}, until: time.Now().Add(recallTime)}
-	for _, e := range before {
-		s.log.Append(e, e.cost())
+	for _, o := range had {
+		s.recall.origins[o] = true
+	}
+	news := unsent(before, since, s.recall.origins)
+	for _, e := range slices.Concat(before, news) {
+		s.send(e)
 		s.recall.origins[e.Origin] = true
 	}
-	for _, e := range unsent(before, since) {
-		s.log.Append(e, e.cost())
-		s.recall.origins[e.Origin] = true
-	}
-	s.adopted = false
 }
 
 // unsent is what of a log is news to whoever was sent other events before: what comes
 // from elsewhere, if it is not among them; and the newest of each state, unless the
 // newest there says the same.
-func unsent(before []*Event, log replay.Log[*Event]) (news []*Event) {
-	sent, states := map[Origin]bool{}, map[string]*Event{}
+func unsent(before []*Event, log replay.Log[*Event], had map[Origin]bool) (news []*Event) {
+	sent, states := maps.Clone(had), map[string]*Event{}
 	for _, e := range before {
 		sent[e.Origin] = true
 		states[e.State] = e
@@ -97,6 +99,23 @@ func unsent(before []*Event, log replay.Log[*Event]) (news []*Event) {
 		}
 	}
 	return news
+}
+
+// Had are the origins of what a session was sent up to a number, as far as it is kept:
+// for Complete.
+func (s *Session) Had(seen uint64) (had []Origin) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	origins := map[Origin]bool{}
+	if s.recall != nil {
+		maps.Copy(origins, s.recall.origins)
+	}
+	for n := s.log.First(); n <= min(seen, s.log.Last()); n++ {
+		e, _ := s.log.At(n)
+		origins[e.Origin] = true
+	}
+	delete(origins, Origin{}) // of what nodes make by themselves
+	return slices.Collect(maps.Keys(origins))
 }
 
 // Give ends a session here, for it goes on elsewhere, and returns what a client that has

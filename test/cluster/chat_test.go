@@ -14,6 +14,7 @@ import (
 	"github.com/eventnode/eventnode"
 	"github.com/eventnode/eventnode/chat/directory"
 	"github.com/eventnode/eventnode/client"
+	"github.com/eventnode/eventnode/gateway"
 	"github.com/eventnode/eventnode/gateway/gatewaytest"
 	eventnodev1 "github.com/eventnode/eventnode/proto/eventnode/v1"
 	"github.com/eventnode/eventnode/test/cluster"
@@ -192,6 +193,90 @@ func (w *chatWorld) gone(node string, lost *gatewaytest.Client) (c *gatewaytest.
 	return c
 }
 
+// L12x: with a journal a client whose node is killed with kill -9, while messages are sent,
+// resumes at another and misses none that was answered; round after round, so that each node
+// has been the dead one, and one that came back has the sessions of others.
+func TestChatJournal(t *testing.T) {
+	w := startChat(t, "--session-journal", "sessions")
+	names := []string{"n1", "n2", "n3"}
+	c := w.login(names[0], "ben")
+	sender := w.keepSending(func(_ eventnode.Reached, err error) bool { return err == nil })
+	var got []string
+	for at := range names {
+		got = append(got, w.some(c)...)
+		w.Kill(names[at])
+		got = append(got, w.rest(c)...)
+		next, missed := w.resume(names[(at+1)%3], c)
+		got = append(got, missed...)
+		c = next
+		got = append(got, w.some(c)...)
+		w.Restart(names[at])
+	}
+	got = append(got, w.read(c, sender.last())...)
+	w.complete(got[:len(got)-1], sender.sure)
+}
+
+// rest reads what a killed node has sent a client.
+func (w *chatWorld) rest(c *gatewaytest.Client) (got []string) {
+	for {
+		p, err := c.Next(w.soon())
+		if err != nil {
+			return got
+		}
+		got = append(got, content(p)...)
+	}
+}
+
+// resume resumes at a node, as soon as that knows that the session's own is dead.
+func (w *chatWorld) resume(node string, from *gatewaytest.Client) (c *gatewaytest.Client, got []string) {
+	w.t.Helper()
+	w.Eventually(30*time.Second, func() error {
+		c = w.connect(node)
+		missed, err := c.Resume(w.soon(), from)
+		if closed, ok := errors.AsType[*gatewaytest.ClosedError](err); err != nil && (!ok || closed.Code != int(gateway.CloseUnknown)) {
+			w.t.Fatal(err)
+		}
+		for _, p := range missed {
+			got = append(got, content(p)...)
+		}
+		return err
+	})
+	return c, got
+}
+
+// sender sends numbered messages from whatever node lives, until it is told to end.
+type sender struct {
+	w    *chatWorld
+	sure []bool // by message: it was sent to everybody, as far as the sender knows
+	stop context.CancelFunc
+	done chan struct{}
+}
+
+// keepSending sends messages; sure says by a call's result whether all have one.
+func (w *chatWorld) keepSending(sure func(eventnode.Reached, error) bool) *sender {
+	ctx, stop := context.WithCancel(w.t.Context())
+	s := &sender{w: w, stop: stop, done: make(chan struct{})}
+	go func() {
+		defer close(s.done)
+		for ctx.Err() == nil {
+			s.sure = append(s.sure, sure(w.sendAnywhere(fmt.Sprint("m", len(s.sure)))))
+		}
+	}()
+	w.t.Cleanup(func() { stop(); <-s.done })
+	return s
+}
+
+// last ends it and sends a last message, which it recognises.
+func (s *sender) last() func(text string) bool {
+	s.stop()
+	<-s.done
+	_, err := s.w.sendAnywhere("last")
+	if err != nil {
+		s.w.t.Fatal(err)
+	}
+	return func(text string) bool { return text == "last" }
+}
+
 // L12x, L15: a rolling restart of all nodes, while messages are sent, loses none of them for
 // a client that goes where it is welcome and resumes; and repeats none.
 func TestChatRollingRestart(t *testing.T) {
@@ -199,19 +284,7 @@ func TestChatRollingRestart(t *testing.T) {
 	at := 0
 	names := []string{"n1", "n2", "n3"}
 	c := w.login(names[at], "ben")
-	var sure []bool // by message: it was sent to everybody, as far as the sender knows
-	stop, done := make(chan struct{}), make(chan struct{})
-	go func() {
-		defer close(done)
-		for {
-			select {
-			case <-stop:
-				return
-			default:
-			}
-			sure = append(sure, w.sendAnywhere(fmt.Sprint("m", len(sure))))
-		}
-	}()
+	sender := w.keepSending(func(r eventnode.Reached, err error) bool { return err == nil && len(r.Missing) == 0 })
 	var got []string
 	for range 3 {
 		restarted := make(chan struct{})
@@ -235,11 +308,8 @@ func TestChatRollingRestart(t *testing.T) {
 		w.Restart(name)
 		got = append(got, w.some(c)...)
 	}
-	close(stop)
-	<-done
-	w.sendAnywhere("last")
-	got = append(got, w.read(c, func(text string) bool { return text == "last" })...)
-	w.complete(got[:len(got)-1], sure)
+	got = append(got, w.read(c, sender.last())...)
+	w.complete(got[:len(got)-1], sender.sure)
 }
 
 // complete checks that messages came in order, each once, and all that were sent for sure.
@@ -267,16 +337,14 @@ func (w *chatWorld) complete(got []string, sure []bool) {
 	w.t.Logf("%d messages, %d that were not answered did not come", len(sure), lost)
 }
 
-// sendAnywhere sends a message from a node that lives, once, and reports whether it was
-// answered for all nodes.
-func (w *chatWorld) sendAnywhere(text string) (sure bool) {
-	for w.t.Context().Err() == nil {
-		reached, err := w.anywhere.Chat().Dispatch(w.t.Context(), fmt.Sprint("channel:", chatChannel), "MESSAGE_CREATE", map[string]string{"content": text})
-		if !errors.Is(err, eventnode.ErrUnavailable) {
-			return err == nil && len(reached.Missing) == 0
+// sendAnywhere sends a message from a node that lives, once.
+func (w *chatWorld) sendAnywhere(text string) (reached eventnode.Reached, err error) {
+	for {
+		reached, err = w.anywhere.Chat().Dispatch(w.t.Context(), fmt.Sprint("channel:", chatChannel), "MESSAGE_CREATE", map[string]string{"content": text})
+		if !errors.Is(err, eventnode.ErrUnavailable) || errors.Is(err, eventnode.ErrOutcomeUnknown) || w.t.Context().Err() != nil {
+			return reached, err
 		}
 	}
-	return false
 }
 
 // read reads messages until one is the last, or the gateway ends the connection.
