@@ -27,10 +27,10 @@ type bot struct {
 
 // startBots starts the nodes behind a wire, which the gateways say is where they are, and
 // points discordgo there: by its endpoint variables, which it has computed when it started.
-func startBots(t *testing.T) (*chatWorld, *wire.Wire) {
+func startBots(t *testing.T, args ...string) (*chatWorld, *wire.Wire) {
 	t.Helper()
 	public := wire.New(t)
-	w := startChat(t, "--gateway-url", "ws://"+public.Address(), "--gateway-identify-interval", "0")
+	w := startChat(t, append(args, "--gateway-url", "ws://"+public.Address(), "--gateway-identify-interval", "0")...)
 	w.connect("n1").Cut() // it takes clients
 	public.LeadTo(w.Node("n1").GatewayAddress())
 	discordgo.EndpointDiscord = "http://" + public.Address() + "/"
@@ -83,10 +83,11 @@ func (b *bot) note(f func()) {
 	f()
 }
 
-// sees waits until something holds of what a bot has told.
+// sees waits until something holds of what a bot has told: longer than it waits itself, each
+// time twice as long, before it connects again.
 func (w *chatWorld) sees(what string, b *bot, holds func() bool) {
 	w.t.Helper()
-	w.Eventually(30*time.Second, func() (err error) {
+	w.Eventually(90*time.Second, func() (err error) {
 		b.note(func() {
 			if !holds() {
 				err = fmt.Errorf("%s: %d messages, READY at %v, %d resumes, guilds %v", what, len(b.got), b.readies, b.resumes, b.guilds)
@@ -164,6 +165,24 @@ func TestChatDiscordgo(t *testing.T) {
 	w.sees("a new session", b, func() bool { return len(b.readies) == 2 && len(b.guilds) == 4 })
 	rest.say(50)
 	rest.has(b, "after the kill", 2)
+}
+
+// With a journal discordgo resumes on another node when its own is killed, while events come,
+// with nothing lost and nothing twice: it does not notice.
+func TestChatDiscordgoJournal(t *testing.T) {
+	w, public := startBots(t, "--session-journal", "sessions")
+	b := newBot(t, 0, 1)
+	w.sees("its guilds", b, func() bool { return len(b.guilds) == 2 })
+	all := w.speaker(chatGuild, chatChannel, "n2", "n3")
+	all.say(20)
+	all.has(b, "events", 0)
+	public.LeadTo(w.Node("n3").GatewayAddress())
+	w.Kill("n1")
+	all.say(200)
+	all.has(b, "it resumes", 1)
+	if len(b.readies) != 1 {
+		t.Errorf("READY at %v", b.readies)
+	}
 }
 
 // Two shards of discordgo have each their own guild's events, once and in order, also when
