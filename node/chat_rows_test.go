@@ -425,7 +425,8 @@ func (r *rows) lists() {
 
 // L14: who is removed is told that the guild is gone, and not that a member left; who is added
 // is told of the guild, and not of himself; who is deleted a channel or a guild is told so and
-// then nothing of it; a private channel that is opened is subscribed to before it is told of.
+// then nothing of it; a private channel that is opened, or that somebody is added to, is
+// subscribed to before it is told of.
 func (r *rows) order() {
 	a, b := r.spread("ann"), r.spread("ben")
 	d := []*rowClient{r.open(0, "dan", nil), r.open(2, "dan", nil)}
@@ -446,6 +447,9 @@ func (r *rows) order() {
 	dm := directory.PutChannel(&eventnodev1.DirectoryChannel{Id: opened, Type: directory.Direct, Recipients: []uint64{ben, dan}})
 	r.change(dm)
 	r.send(fmt.Sprint("channel:", opened), "CHANNEL_CREATE", append(slices.Clone(b), d...)...)
+	group := &eventnodev1.DirectoryChannel{Id: groupID, Type: directory.Group, Recipients: []uint64{ann, ben, dan}}
+	r.change(directory.PutChannel(group))
+	r.send(groupTopic, "CHANNEL_RECIPIENT_ADD", append(append(slices.Clone(a), b...), d...)...)
 
 	r.send(othersTopic, "CHANNEL_DELETE", append(slices.Clone(a), b...)...)
 	r.change(directory.DeleteChannel(othersID))
