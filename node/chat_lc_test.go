@@ -35,12 +35,16 @@ type frames struct {
 // Read implements io.Reader.
 func (f *frames) Read(p []byte) (int, error) {
 	for len(f.left) == 0 {
-		frame, err := ws.ReadFrame(f.from)
+		h, err := ws.ReadHeader(f.from)
 		if err != nil {
 			return 0, err
 		}
-		if frame.Header.OpCode.IsData() {
-			f.left = frame.Payload
+		data := make([]byte, h.Length)
+		if _, err := io.ReadFull(f.from, data); err != nil {
+			return 0, err
+		}
+		if h.OpCode.IsData() {
+			f.left = data
 		}
 	}
 	n := copy(p, f.left)

@@ -55,12 +55,16 @@ func (a *attacker) end() (code gateway.CloseCode, reason string, err error) {
 	defer func() { _ = a.conn.Close() }()
 	_ = a.conn.SetReadDeadline(time.Now().Add(20 * time.Second))
 	for {
-		f, err := ws.ReadFrame(a.frames)
+		h, err := ws.ReadHeader(a.frames)
+		data := make([]byte, h.Length)
+		if err == nil {
+			_, err = io.ReadFull(a.frames, data)
+		}
 		if err != nil {
 			return 0, "", fmt.Errorf("no close frame: %w", err)
 		}
-		if f.Header.OpCode == ws.OpClose {
-			code, reason := ws.ParseCloseFrameData(f.Payload)
+		if h.OpCode == ws.OpClose {
+			code, reason := ws.ParseCloseFrameData(data)
 			return gateway.CloseCode(code), reason, nil
 		}
 	}
