@@ -280,7 +280,7 @@ func (s *sender) last() func(text string) bool {
 // L12x, L15: a rolling restart of all nodes, while messages are sent, loses none of them for
 // a client that goes where it is welcome and resumes; and repeats none.
 func TestChatRollingRestart(t *testing.T) {
-	w := startChat(t)
+	w := startChat(t, "--replay-events", "1000000", "--replay-bytes", "1000000000") // who sends does not wait for who reads
 	at := 0
 	names := []string{"n1", "n2", "n3"}
 	c := w.login(names[at], "ben")
