@@ -86,7 +86,7 @@ func (o *outgoing) run(rest []byte) {
 			err = o.write(s)
 		}
 		if err != nil {
-			o.broken()
+			o.broken(err)
 		}
 		if o.rests(more, err != nil) {
 			return
