@@ -39,6 +39,7 @@ type modelSession struct {
 	watch  *modelWatch // nil: it looks at no member list
 	looked *modelWatch // the last one
 	items  []modelItem // of that one, as far as the client knows
+	until  uint64      // the last event that may be about it, without watch
 
 	c *client
 }
@@ -160,7 +161,7 @@ func testModel(t *testing.T, seed uint64) {
 	for range 80 {
 		m.change(m.anyChange())
 	}
-	for range 150 {
+	for range 180 {
 		m.step()
 	}
 	m.check()
@@ -168,7 +169,7 @@ func testModel(t *testing.T, seed uint64) {
 
 // step does one thing at random.
 func (m *model) step() {
-	switch n := m.rnd.IntN(110); {
+	switch n := m.rnd.IntN(125); {
 	case n < 12:
 		m.open()
 	case n < 15:
@@ -189,13 +190,13 @@ func (m *model) step() {
 		m.hold()
 	case n < 59:
 		m.kill()
-	case n < 66:
+	case n < 70:
 		m.present()
-	case n < 71:
+	case n < 84:
 		m.look()
-	case n < 73:
+	case n < 86:
 		m.lookAway()
-	case n < 75:
+	case n < 90:
 		m.refresh()
 	default:
 		m.dispatch()
@@ -715,7 +716,9 @@ func (m *model) follow(at int, e directory.Effect) {
 	for _, s := range m.living() {
 		switch {
 		case s.node != at:
-		case slices.ContainsFunc(e.Users, func(p directory.Pair[*eventnodev1.DirectoryUser]) bool { return p.After == nil && id(p.Before.GetId()) == s.who.User }):
+		case slices.ContainsFunc(e.Users, func(p directory.Pair[*eventnodev1.DirectoryUser]) bool {
+			return p.After == nil && id(p.Before.GetId()) == s.who.User
+		}):
 			s.gone = true
 		default:
 			here = append(here, s)

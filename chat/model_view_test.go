@@ -37,8 +37,11 @@ func (m *model) look() {
 	}
 	m.lookAt(s, nil)
 	w := &modelWatch{guild: pick(m.rnd, modelGuilds...), channel: pick(m.rnd, modelChannels...)}
-	if m.rnd.IntN(4) > 0 {
-		w.guild = guildOf(w.channel)
+	if in := m.dir(s).Guilds(s.who.User); len(in) > 0 && m.rnd.IntN(6) > 0 {
+		w.guild = pick(m.rnd, in...)
+		if of := m.dir(s).Readable(s.who.User, w.guild); len(of) > 0 {
+			w.channel = pick(m.rnd, of...)
+		}
 	}
 	for from := 0; from < 12; from += 1 + m.rnd.IntN(6) {
 		to := from + m.rnd.IntN(4)
@@ -80,6 +83,9 @@ func (m *model) lookAt(s *modelSession, w *modelWatch) {
 	if may {
 		s.watch = w
 		m.setFlags(s, req)
+	}
+	if s.watch == nil {
+		s.until = s.c.s.Seq()
 	}
 	m.collect(s)
 }
@@ -128,7 +134,7 @@ func (m *model) lookAway() {
 	}
 	for _, o := range m.living() {
 		if mine(o) {
-			o.watch = nil
+			o.watch, o.until = nil, o.c.s.Seq()
 		}
 	}
 }
@@ -136,7 +142,7 @@ func (m *model) lookAway() {
 // loseSight has a session look at nothing that its user may not see any more.
 func (m *model) loseSight(s *modelSession) {
 	if s.watch != nil && !m.dir(s).MayRead(s.who.User, s.watch.channel) {
-		s.watch = nil
+		s.watch, s.until = nil, s.c.s.Seq()
 	}
 }
 
@@ -250,6 +256,9 @@ func (m *model) listed(s *modelSession, sent sessions.Sent) {
 	}
 	if err := json.Unmarshal(sent.Event.Data, &u); err != nil {
 		m.fatal("%s: %v", s.name, err)
+	}
+	if s.watch == nil && sent.Seq > s.until {
+		m.fatal("%s was sent %s, and looks at no list", s.name, sent.Event.Data)
 	}
 	for _, op := range u.Ops {
 		s.items = op.apply(s.items)
