@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"strconv"
+	"sync/atomic"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -83,6 +84,7 @@ type series struct {
 	// of one that runs
 	connected, commands, window prometheus.Gauge
 	sometimes                   map[string]*rate.Sometimes // by what has failed
+	up                          atomic.Bool                // there is a session with the gateway
 }
 
 // logEvery bounds the lines about one kind of failure.
@@ -127,6 +129,7 @@ func (s *series) note(a action, session string) {
 	case noteReady, noteResumed:
 		s.starts.WithLabelValues(s.source, s.shard, a.what).Inc()
 		s.connected.Set(1)
+		s.up.Store(true)
 		s.log.LogAttrs(context.Background(), slog.LevelInfo, "connected", slog.String("how", a.what), slog.String("session", session))
 	case noteACK:
 		s.latency.WithLabelValues(s.source, s.shard).Set(a.took.Seconds())
@@ -144,6 +147,7 @@ func (s *series) note(a action, session string) {
 func (s *series) lost(why, said string) {
 	s.losts.WithLabelValues(s.source, s.shard, why).Inc()
 	s.connected.Set(0)
+	s.up.Store(false)
 	s.log.LogAttrs(context.Background(), slog.LevelInfo, "disconnected", slog.String("reason", why), slog.String("said", said))
 }
 

@@ -76,6 +76,9 @@ func (s *Shard) Name() string { return s.cfg.Name }
 // Resume is how far payloads were handled, and the session they are of.
 func (s *Shard) Resume() Resume { return s.delivery.reached() }
 
+// Connected reports whether there is a session with the gateway now.
+func (s *Shard) Connected() bool { return s.metrics.up.Load() }
+
 // Run implements source.Source: it connects, and delivers what comes. It returns nil after
 // Stop or the end of ctx, ErrRefused if the gateway does not want this shard, and what
 // deliver failed with. Resume says then where it is to go on. It can be called once.
