@@ -81,6 +81,19 @@ func (s *incoming) Chat(ctx context.Context, req *clusterv1.ChatRequest) (*clust
 	return resp, apierr.ToStatus(err)
 }
 
+// Source hands a question to this node's event sources.
+func (s *incoming) Source(req *clusterv1.SourceRequest, answer grpc.ServerStreamingServer[clusterv1.SourceResponse]) error {
+	if err := s.enter(); err != nil {
+		return err
+	}
+	defer s.wg.Done()
+	sess, err := s.authenticate(answer.Context())
+	if err != nil {
+		return err
+	}
+	return apierr.ToStatus(s.l.handler.Source(answer.Context(), sess.origin.ref, req, answer.Send))
+}
+
 // Storage hands a question to this node's durable plane.
 func (s *incoming) Storage(ctx context.Context, req *clusterv1.StorageRequest) (*clusterv1.StorageResponse, error) {
 	if err := s.enter(); err != nil {

@@ -55,6 +55,9 @@ type Handler interface {
 	Storage(ctx context.Context, from eventnode.NodeRef, req *clusterv1.StorageRequest) (*clusterv1.StorageResponse, error)
 	// Chat does this node's part of what a chat service does; errors as for Deliver.
 	Chat(ctx context.Context, from eventnode.NodeRef, req *clusterv1.ChatRequest) (*clusterv1.ChatResponse, error)
+	// Source answers what another node asks of an event source, in parts that send takes;
+	// errors as for Deliver.
+	Source(ctx context.Context, from eventnode.NodeRef, req *clusterv1.SourceRequest, send func(*clusterv1.SourceResponse) error) error
 	// ListSubscriptions lists the node's own; "" means all topics.
 	ListSubscriptions(topic string) []*eventnodev1.SubscriptionInfo
 

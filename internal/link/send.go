@@ -122,6 +122,33 @@ func (l *Links) Chat(ctx context.Context, to eventnode.NodeRef, req *clusterv1.C
 	return resp, nil
 }
 
+// Source calls the peer's Handler.Source; take takes the parts of its answer, and ends the
+// call by an error, which is returned. Errors as for Deliver else.
+func (l *Links) Source(ctx context.Context, to eventnode.NodeRef, req *clusterv1.SourceRequest, take func(*clusterv1.SourceResponse) error) error {
+	g, err := l.up(to)
+	if err != nil {
+		return err
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	answer, err := g.client.Source(g.outgoing(ctx), req)
+	if err != nil {
+		return answerError(err)
+	}
+	for {
+		part, err := answer.Recv()
+		switch {
+		case errors.Is(err, io.EOF):
+			return nil
+		case err != nil:
+			return answerError(err)
+		}
+		if err := take(part); err != nil {
+			return err
+		}
+	}
+}
+
 // up returns the present link to a peer.
 func (l *Links) up(to eventnode.NodeRef) (*generation, error) {
 	p := l.peer(to)

@@ -16,10 +16,11 @@ import (
 
 // Bot is a node's part of a bot.
 type Bot struct {
-	cfg   Config
-	cache *cache.Cache
-	live  *source.Live
-	fleet *fleet.Fleet
+	cfg    Config
+	spread *cache.Spread
+	cache  *cache.Cache
+	live   *source.Live
+	fleet  *fleet.Fleet
 
 	mu sync.Mutex
 	// given are the shards that have left this node, and that no other has taken over yet:
@@ -34,11 +35,10 @@ func New(cfg Config) (*Bot, error) {
 		return nil, err
 	}
 	b := &Bot{cfg: cfg, given: map[fleet.ShardID]chan struct{}{}}
-	spread, err := cache.NewSpread(cache.SpreadConfig{Local: cfg.Store, Peers: peers{b}})
-	if err != nil {
+	if b.spread, err = cache.NewSpread(cache.SpreadConfig{Local: cfg.Store, Peers: peers{b}}); err != nil {
 		return nil, err
 	}
-	if b.cache, err = cache.New(cache.Config{Store: cfg.Store, Reader: spread, Registerer: cfg.Shard.Registerer}); err != nil {
+	if b.cache, err = cache.New(cache.Config{Store: cfg.Store, Reader: b.spread, Registerer: cfg.Shard.Registerer}); err != nil {
 		return nil, err
 	}
 	if b.live, err = source.NewLive(cfg.Live, cfg.Shard.Name); err != nil {
@@ -71,9 +71,6 @@ func (b *Bot) Fleet() *fleet.Fleet { return b.fleet }
 
 // Cache is look-ups of what all nodes know.
 func (b *Bot) Cache() *cache.Cache { return b.cache }
-
-// Local is what this node knows.
-func (b *Bot) Local() cache.Reader { return b.cfg.Store }
 
 // OfShard is what this node knows of a shard's guilds, for the node that takes it over. When
 // that one has it all, it is forgotten here.

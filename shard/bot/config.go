@@ -4,12 +4,12 @@ import (
 	"cmp"
 	"context"
 	"fmt"
-	"iter"
 	"log/slog"
 	"time"
 
 	"github.com/eventnode/eventnode"
 	"github.com/eventnode/eventnode/cache"
+	clusterv1 "github.com/eventnode/eventnode/proto/eventnode/cluster/v1"
 	"github.com/eventnode/eventnode/shard"
 	"github.com/eventnode/eventnode/shard/fleet"
 	"github.com/eventnode/eventnode/source"
@@ -48,12 +48,12 @@ type Config struct {
 	Linger time.Duration
 }
 
-// Nodes asks the bots of other nodes. Calls fail when their context ends.
+// Nodes asks the bots of other nodes.
 type Nodes interface {
-	// Reader reads what a node itself knows, by its Bot.Local.
-	Reader(node eventnode.NodeID) cache.Reader
-	// OfShard is what a node knows of a shard's guilds, by its Bot.OfShard.
-	OfShard(ctx context.Context, node eventnode.NodeID, id fleet.ShardID) iter.Seq2[cache.Entry, error]
+	// Call has the Bot.Answer of a node answer, and takes the parts of what that says, in
+	// order. It fails when its context ends, at once if there is no such node, or with the
+	// error of take.
+	Call(ctx context.Context, node eventnode.NodeID, req *clusterv1.SourceRequest, take func(*clusterv1.SourceResponse) error) error
 }
 
 func (c Config) withDefaults() (Config, error) {

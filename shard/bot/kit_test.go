@@ -3,7 +3,6 @@ package bot_test
 import (
 	"context"
 	"fmt"
-	"iter"
 	"math/rand/v2"
 	"net"
 	"os"
@@ -16,11 +15,11 @@ import (
 	"github.com/hashicorp/memberlist"
 
 	"github.com/eventnode/eventnode"
-	"github.com/eventnode/eventnode/cache"
 	"github.com/eventnode/eventnode/chat/directory"
 	"github.com/eventnode/eventnode/gateway"
 	"github.com/eventnode/eventnode/internal/memnet"
 	"github.com/eventnode/eventnode/node"
+	clusterv1 "github.com/eventnode/eventnode/proto/eventnode/cluster/v1"
 	eventnodev1 "github.com/eventnode/eventnode/proto/eventnode/v1"
 	"github.com/eventnode/eventnode/shard"
 	"github.com/eventnode/eventnode/shard/bot"
@@ -274,20 +273,12 @@ func (w *world) at(name eventnode.NodeID) *botNode {
 	return nil
 }
 
-// Reader implements bot.Nodes.
-func (w *world) Reader(name eventnode.NodeID) cache.Reader {
+// Call implements bot.Nodes.
+func (w *world) Call(ctx context.Context, name eventnode.NodeID, req *clusterv1.SourceRequest, take func(*clusterv1.SourceResponse) error) error {
 	if n := w.at(name); n != nil {
-		return n.Local()
+		return n.Answer(ctx, req, take)
 	}
-	return cache.None{}
-}
-
-// OfShard implements bot.Nodes.
-func (w *world) OfShard(ctx context.Context, name eventnode.NodeID, id fleet.ShardID) iter.Seq2[cache.Entry, error] {
-	if n := w.at(name); n != nil {
-		return n.OfShard(ctx, id)
-	}
-	return func(yield func(cache.Entry, error) bool) { yield(cache.Entry{}, cache.ErrUnreachable) }
+	return eventnode.ErrUnavailable
 }
 
 // where is which node has a shard connected.

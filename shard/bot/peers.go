@@ -29,4 +29,4 @@ func (p peers) Others() (nodes []string) {
 }
 
 // Reader implements cache.Peers.
-func (p peers) Reader(node string) cache.Reader { return p.b.cfg.Nodes.Reader(eventnode.NodeID(node)) }
+func (p peers) Reader(node string) cache.Reader { return remote{p.b, eventnode.NodeID(node)} }

@@ -15,12 +15,12 @@ var (
 	ErrFatal = errors.New("the shard cannot go on")
 	// ErrPending: what was asked is written down and will be done, but ctx ended before it
 	// was. The error says what it waits for.
-	ErrPending = errors.New("not done yet")
+	ErrPending = eventnode.ErrShardPending
 	// ErrShardFailed: the shard was started, and cannot go on. The error says why; Start it
 	// again when that is mended.
-	ErrShardFailed = errors.New("shard failed")
+	ErrShardFailed = eventnode.ErrShardFailed
 	// ErrNoRunner: no node of this name runs the source. The error names those that do.
-	ErrNoRunner = errors.New("no such runner")
+	ErrNoRunner = eventnode.ErrNoRunner
 	// ErrLeaseLost: the lease of a shard could not be kept, so another node may have the
 	// shard. It is the cause with which the context of Shard.Run ends.
 	ErrLeaseLost = errors.New("lease lost")

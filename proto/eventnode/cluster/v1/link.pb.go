@@ -1282,7 +1282,7 @@ var File_eventnode_cluster_v1_link_proto protoreflect.FileDescriptor
 
 const file_eventnode_cluster_v1_link_proto_rawDesc = "" +
 	"\n" +
-	"\x1feventnode/cluster/v1/link.proto\x12\x14eventnode.cluster.v1\x1a\x1feventnode/cluster/v1/chat.proto\x1a#eventnode/cluster/v1/exchange.proto\x1a\"eventnode/cluster/v1/storage.proto\x1a\x1beventnode/v1/dispatch.proto\x1a\x18eventnode/v1/event.proto\"\xbb\x03\n" +
+	"\x1feventnode/cluster/v1/link.proto\x12\x14eventnode.cluster.v1\x1a\x1feventnode/cluster/v1/chat.proto\x1a#eventnode/cluster/v1/exchange.proto\x1a!eventnode/cluster/v1/source.proto\x1a\"eventnode/cluster/v1/storage.proto\x1a\x1beventnode/v1/dispatch.proto\x1a\x18eventnode/v1/event.proto\"\xbb\x03\n" +
 	"\x0eControlRequest\x123\n" +
 	"\x05hello\x18\x01 \x01(\v2\x1b.eventnode.cluster.v1.HelloH\x00R\x05hello\x123\n" +
 	"\x05proof\x18\x02 \x01(\v2\x1b.eventnode.cluster.v1.ProofH\x00R\x05proof\x12<\n" +
@@ -1370,14 +1370,15 @@ const file_eventnode_cluster_v1_link_proto_rawDesc = "" +
 	"\x18ListSubscriptionsRequest\x12\x14\n" +
 	"\x05topic\x18\x01 \x01(\tR\x05topic\"a\n" +
 	"\x19ListSubscriptionsResponse\x12D\n" +
-	"\rsubscriptions\x18\x01 \x03(\v2\x1e.eventnode.v1.SubscriptionInfoR\rsubscriptions2\xb1\x04\n" +
+	"\rsubscriptions\x18\x01 \x03(\v2\x1e.eventnode.v1.SubscriptionInfoR\rsubscriptions2\x88\x05\n" +
 	"\vLinkService\x12Z\n" +
 	"\aControl\x12$.eventnode.cluster.v1.ControlRequest\x1a%.eventnode.cluster.v1.ControlResponse(\x010\x01\x12Q\n" +
 	"\x04Lane\x12!.eventnode.cluster.v1.LaneRequest\x1a\".eventnode.cluster.v1.LaneResponse(\x010\x01\x12V\n" +
 	"\aDeliver\x12$.eventnode.cluster.v1.DeliverRequest\x1a%.eventnode.cluster.v1.DeliverResponse\x12t\n" +
 	"\x11ListSubscriptions\x12..eventnode.cluster.v1.ListSubscriptionsRequest\x1a/.eventnode.cluster.v1.ListSubscriptionsResponse\x12V\n" +
 	"\aStorage\x12$.eventnode.cluster.v1.StorageRequest\x1a%.eventnode.cluster.v1.StorageResponse\x12M\n" +
-	"\x04Chat\x12!.eventnode.cluster.v1.ChatRequest\x1a\".eventnode.cluster.v1.ChatResponseBEZCgithub.com/eventnode/eventnode/proto/eventnode/cluster/v1;clusterv1b\x06proto3"
+	"\x04Chat\x12!.eventnode.cluster.v1.ChatRequest\x1a\".eventnode.cluster.v1.ChatResponse\x12U\n" +
+	"\x06Source\x12#.eventnode.cluster.v1.SourceRequest\x1a$.eventnode.cluster.v1.SourceResponse0\x01BEZCgithub.com/eventnode/eventnode/proto/eventnode/cluster/v1;clusterv1b\x06proto3"
 
 var (
 	file_eventnode_cluster_v1_link_proto_rawDescOnce sync.Once
@@ -1416,8 +1417,10 @@ var file_eventnode_cluster_v1_link_proto_goTypes = []any{
 	(*v1.SubscriptionInfo)(nil),       // 20: eventnode.v1.SubscriptionInfo
 	(*StorageRequest)(nil),            // 21: eventnode.cluster.v1.StorageRequest
 	(*ChatRequest)(nil),               // 22: eventnode.cluster.v1.ChatRequest
-	(*StorageResponse)(nil),           // 23: eventnode.cluster.v1.StorageResponse
-	(*ChatResponse)(nil),              // 24: eventnode.cluster.v1.ChatResponse
+	(*SourceRequest)(nil),             // 23: eventnode.cluster.v1.SourceRequest
+	(*StorageResponse)(nil),           // 24: eventnode.cluster.v1.StorageResponse
+	(*ChatResponse)(nil),              // 25: eventnode.cluster.v1.ChatResponse
+	(*SourceResponse)(nil),            // 26: eventnode.cluster.v1.SourceResponse
 }
 var file_eventnode_cluster_v1_link_proto_depIdxs = []int32{
 	2,  // 0: eventnode.cluster.v1.ControlRequest.hello:type_name -> eventnode.cluster.v1.Hello
@@ -1442,14 +1445,16 @@ var file_eventnode_cluster_v1_link_proto_depIdxs = []int32{
 	16, // 19: eventnode.cluster.v1.LinkService.ListSubscriptions:input_type -> eventnode.cluster.v1.ListSubscriptionsRequest
 	21, // 20: eventnode.cluster.v1.LinkService.Storage:input_type -> eventnode.cluster.v1.StorageRequest
 	22, // 21: eventnode.cluster.v1.LinkService.Chat:input_type -> eventnode.cluster.v1.ChatRequest
-	1,  // 22: eventnode.cluster.v1.LinkService.Control:output_type -> eventnode.cluster.v1.ControlResponse
-	12, // 23: eventnode.cluster.v1.LinkService.Lane:output_type -> eventnode.cluster.v1.LaneResponse
-	15, // 24: eventnode.cluster.v1.LinkService.Deliver:output_type -> eventnode.cluster.v1.DeliverResponse
-	17, // 25: eventnode.cluster.v1.LinkService.ListSubscriptions:output_type -> eventnode.cluster.v1.ListSubscriptionsResponse
-	23, // 26: eventnode.cluster.v1.LinkService.Storage:output_type -> eventnode.cluster.v1.StorageResponse
-	24, // 27: eventnode.cluster.v1.LinkService.Chat:output_type -> eventnode.cluster.v1.ChatResponse
-	22, // [22:28] is the sub-list for method output_type
-	16, // [16:22] is the sub-list for method input_type
+	23, // 22: eventnode.cluster.v1.LinkService.Source:input_type -> eventnode.cluster.v1.SourceRequest
+	1,  // 23: eventnode.cluster.v1.LinkService.Control:output_type -> eventnode.cluster.v1.ControlResponse
+	12, // 24: eventnode.cluster.v1.LinkService.Lane:output_type -> eventnode.cluster.v1.LaneResponse
+	15, // 25: eventnode.cluster.v1.LinkService.Deliver:output_type -> eventnode.cluster.v1.DeliverResponse
+	17, // 26: eventnode.cluster.v1.LinkService.ListSubscriptions:output_type -> eventnode.cluster.v1.ListSubscriptionsResponse
+	24, // 27: eventnode.cluster.v1.LinkService.Storage:output_type -> eventnode.cluster.v1.StorageResponse
+	25, // 28: eventnode.cluster.v1.LinkService.Chat:output_type -> eventnode.cluster.v1.ChatResponse
+	26, // 29: eventnode.cluster.v1.LinkService.Source:output_type -> eventnode.cluster.v1.SourceResponse
+	23, // [23:30] is the sub-list for method output_type
+	16, // [16:23] is the sub-list for method input_type
 	16, // [16:16] is the sub-list for extension type_name
 	16, // [16:16] is the sub-list for extension extendee
 	0,  // [0:16] is the sub-list for field type_name
@@ -1462,6 +1467,7 @@ func file_eventnode_cluster_v1_link_proto_init() {
 	}
 	file_eventnode_cluster_v1_chat_proto_init()
 	file_eventnode_cluster_v1_exchange_proto_init()
+	file_eventnode_cluster_v1_source_proto_init()
 	file_eventnode_cluster_v1_storage_proto_init()
 	file_eventnode_cluster_v1_link_proto_msgTypes[0].OneofWrappers = []any{
 		(*ControlRequest_Hello)(nil),

@@ -25,6 +25,7 @@ const (
 	LinkService_ListSubscriptions_FullMethodName = "/eventnode.cluster.v1.LinkService/ListSubscriptions"
 	LinkService_Storage_FullMethodName           = "/eventnode.cluster.v1.LinkService/Storage"
 	LinkService_Chat_FullMethodName              = "/eventnode.cluster.v1.LinkService/Chat"
+	LinkService_Source_FullMethodName            = "/eventnode.cluster.v1.LinkService/Source"
 )
 
 // LinkServiceClient is the client API for LinkService service.
@@ -56,6 +57,8 @@ type LinkServiceClient interface {
 	Storage(ctx context.Context, in *StorageRequest, opts ...grpc.CallOption) (*StorageResponse, error)
 	// Chat has a node do its part of what a chat service does.
 	Chat(ctx context.Context, in *ChatRequest, opts ...grpc.CallOption) (*ChatResponse, error)
+	// Source asks what the called node knows of an event source.
+	Source(ctx context.Context, in *SourceRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[SourceResponse], error)
 }
 
 type linkServiceClient struct {
@@ -132,6 +135,25 @@ func (c *linkServiceClient) Chat(ctx context.Context, in *ChatRequest, opts ...g
 	return out, nil
 }
 
+func (c *linkServiceClient) Source(ctx context.Context, in *SourceRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[SourceResponse], error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	stream, err := c.cc.NewStream(ctx, &LinkService_ServiceDesc.Streams[2], LinkService_Source_FullMethodName, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	x := &grpc.GenericClientStream[SourceRequest, SourceResponse]{ClientStream: stream}
+	if err := x.ClientStream.SendMsg(in); err != nil {
+		return nil, err
+	}
+	if err := x.ClientStream.CloseSend(); err != nil {
+		return nil, err
+	}
+	return x, nil
+}
+
+// This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
+type LinkService_SourceClient = grpc.ServerStreamingClient[SourceResponse]
+
 // LinkServiceServer is the server API for LinkService service.
 // All implementations must embed UnimplementedLinkServiceServer
 // for forward compatibility.
@@ -161,6 +183,8 @@ type LinkServiceServer interface {
 	Storage(context.Context, *StorageRequest) (*StorageResponse, error)
 	// Chat has a node do its part of what a chat service does.
 	Chat(context.Context, *ChatRequest) (*ChatResponse, error)
+	// Source asks what the called node knows of an event source.
+	Source(*SourceRequest, grpc.ServerStreamingServer[SourceResponse]) error
 	mustEmbedUnimplementedLinkServiceServer()
 }
 
@@ -188,6 +212,9 @@ func (UnimplementedLinkServiceServer) Storage(context.Context, *StorageRequest) 
 }
 func (UnimplementedLinkServiceServer) Chat(context.Context, *ChatRequest) (*ChatResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method Chat not implemented")
+}
+func (UnimplementedLinkServiceServer) Source(*SourceRequest, grpc.ServerStreamingServer[SourceResponse]) error {
+	return status.Error(codes.Unimplemented, "method Source not implemented")
 }
 func (UnimplementedLinkServiceServer) mustEmbedUnimplementedLinkServiceServer() {}
 func (UnimplementedLinkServiceServer) testEmbeddedByValue()                     {}
@@ -296,6 +323,17 @@ func _LinkService_Chat_Handler(srv interface{}, ctx context.Context, dec func(in
 	return interceptor(ctx, in, info, handler)
 }
 
+func _LinkService_Source_Handler(srv interface{}, stream grpc.ServerStream) error {
+	m := new(SourceRequest)
+	if err := stream.RecvMsg(m); err != nil {
+		return err
+	}
+	return srv.(LinkServiceServer).Source(m, &grpc.GenericServerStream[SourceRequest, SourceResponse]{ServerStream: stream})
+}
+
+// This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
+type LinkService_SourceServer = grpc.ServerStreamingServer[SourceResponse]
+
 // LinkService_ServiceDesc is the grpc.ServiceDesc for LinkService service.
 // It's only intended for direct use with grpc.RegisterService,
 // and not to be introspected or modified (even as a copy)
@@ -332,6 +370,11 @@ var LinkService_ServiceDesc = grpc.ServiceDesc{
 			Handler:       _LinkService_Lane_Handler,
 			ServerStreams: true,
 			ClientStreams: true,
+		},
+		{
+			StreamName:    "Source",
+			Handler:       _LinkService_Source_Handler,
+			ServerStreams: true,
 		},
 	},
 	Metadata: "eventnode/cluster/v1/link.proto",
