@@ -30,6 +30,7 @@ type world struct {
 	nodes []*testNode
 	slow  bool
 	pause func() // before a call arrives, and before its answer does
+	with  []func(*Config)
 
 	mu      sync.Mutex
 	changes []*eventnodev1.DirectoryChange
@@ -84,31 +85,66 @@ type word struct {
 // newWorld makes a world with some nodes. Each may change its hub's Config.
 func newWorld(t testing.TB, n int, with ...func(*Config)) *world {
 	t.Helper()
-	w := &world{t: t, pause: func() {}}
+	w := &world{t: t, pause: func() {}, with: with}
 	for i := range n {
-		state, err := directory.New(directory.Limits{})
-		if err != nil {
-			t.Fatal(err)
-		}
-		node := &testNode{
-			w: w, state: state, ref: eventnode.NodeRef{ID: eventnode.NodeID(fmt.Sprint("n", i)), Epoch: 1},
-			topics: map[string]bool{}, rows: map[sessions.ID]*clusterv1.ChatSessionMeta{}, moved: make(chan struct{}, 1),
-		}
-		cfg := Config{Node: node.ref, Cluster: node, Directory: state, Progress: waiter{node}}
-		for _, f := range with {
-			f(&cfg)
-		}
-		if node.hub, err = New(cfg); err != nil {
-			t.Fatal(err)
-		}
-		w.nodes = append(w.nodes, node)
+		w.nodes = append(w.nodes, w.node(i, 1))
 	}
 	for _, at := range w.nodes {
 		for _, of := range w.nodes {
-			at.views = append(at.views, &view{at: at, of: of, topics: map[string]bool{}, rows: map[sessions.ID]*clusterv1.ChatSessionMeta{}})
+			at.views = append(at.views, newView(at, of))
 		}
 	}
 	return w
+}
+
+func newView(at, of *testNode) *view {
+	return &view{at: at, of: of, topics: map[string]bool{}, rows: map[sessions.ID]*clusterv1.ChatSessionMeta{}}
+}
+
+// node is a life of a node, which nobody knows yet.
+func (w *world) node(i int, epoch uint64) *testNode {
+	w.t.Helper()
+	state, err := directory.New(directory.Limits{})
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	node := &testNode{
+		w: w, state: state, ref: eventnode.NodeRef{ID: eventnode.NodeID(fmt.Sprint("n", i)), Epoch: epoch},
+		topics: map[string]bool{}, rows: map[sessions.ID]*clusterv1.ChatSessionMeta{}, moved: make(chan struct{}, 1),
+	}
+	cfg := Config{Node: node.ref, Cluster: node, Directory: state, Progress: waiter{node}}
+	for _, f := range w.with {
+		f(&cfg)
+	}
+	if node.hub, err = New(cfg); err != nil {
+		w.t.Fatal(err)
+	}
+	return node
+}
+
+// kill has a node die, and another life of it come: it knows the directory, and the others
+// see each other as before.
+func (w *world) kill(i int) {
+	w.t.Helper()
+	for j := range w.nodes {
+		if j != i {
+			w.set(i, j, gone)
+		}
+	}
+	again := w.node(i, w.nodes[i].ref.Epoch+1)
+	for _, of := range w.nodes {
+		again.views = append(again.views, newView(again, of))
+	}
+	w.nodes[i] = again
+	again.views[i] = newView(again, again)
+	again.catchUp(len(w.all()))
+	for j, at := range w.nodes {
+		if j != i {
+			at.views[i] = newView(at, again)
+			at.views[i].state, again.views[j].state = gone, gone
+			w.set(i, j, up)
+		}
+	}
 }
 
 func (w *world) index(id eventnode.NodeID) int {

@@ -113,7 +113,7 @@ type guildCreate struct {
 	Presences []presenceObject `json:"presences"`
 }
 
-// greet sends READY. An application is told of its guilds one by one after that, as the
+// greet sends READY, and what belongs to it. An application is told of its guilds one by one after that, as the
 // protocol has it; a person has them in READY.
 func (h *Hub) greet(s *sessions.Session, guilds []sessions.Snowflake, hello sessions.Hello) {
 	look := h.cfg.Directory
@@ -140,6 +140,9 @@ func (h *Hub) greet(s *sessions.Session, guilds []sessions.Snowflake, hello sess
 		}
 	}
 	h.make("READY", r, s.Greet)
+	if !s.Bot && hello.Version == supplementalVersion {
+		h.make("READY_SUPPLEMENTAL", supplemental(&r), s.Greet)
+	}
 	if s.Bot && s.Intents&IntentGuilds != 0 {
 		for _, g := range guilds {
 			h.make("GUILD_CREATE", h.guildFor(s, g), s.Greet)

@@ -253,17 +253,3 @@ func (h *Hub) unknown(sid sessions.ID, err error) *clusterv1.ChatResponse {
 	}
 	return resp
 }
-
-func hadToProto(had []sessions.Origin) (out []uint64) {
-	for _, o := range had {
-		out = append(out, o.Node, o.Number)
-	}
-	return out
-}
-
-func hadFromProto(in []uint64) (had []sessions.Origin) {
-	for pair := range slices.Chunk(in, 2) {
-		had = append(had, sessions.Origin{Node: pair[0], Number: pair[len(pair)-1]})
-	}
-	return had
-}

@@ -46,8 +46,8 @@ func (l *lists) follow(e directory.Effect) {
 	for _, p := range e.Members {
 		guild := id(cmp.Or(p.Before.GetGuildId(), p.After.GetGuildId()))
 		user := id(cmp.Or(p.Before.GetUserId(), p.After.GetUserId()))
-		l.refresh(guild, user)
 		l.revoke(guild, l.hub.manager.OfUser(user))
+		l.refresh(guild, user)
 	}
 	for _, p := range e.Users {
 		user := id(cmp.Or(p.Before.GetId(), p.After.GetId()))

@@ -165,10 +165,18 @@ func (h *Hub) watchMembers(s *sessions.Session, req sessions.WatchRequest) error
 }
 
 // setFlags changes whether a session is told who types in a guild, and what its members
-// do.
+// do. What it does not subscribe to it does not get by that.
 func (h *Hub) setFlags(s *sessions.Session, req sessions.WatchRequest) {
-	if f, ok := h.table.subscribed(s, Guild(req.Guild)); ok {
-		h.join(s, Guild(req.Guild), f.set(NoTyping, req.Typing).set(NoPresence, req.Activities))
+	f, ok := h.table.subscribed(s, Guild(req.Guild))
+	if !ok {
+		return
+	}
+	h.table.add(s, Guild(req.Guild), f.set(NoTyping, req.Typing).set(NoPresence, req.Activities))
+	for _, c := range h.cfg.Directory.Channels(req.Guild) {
+		topic := Channel(id(c.GetId()))
+		if f, ok := h.table.subscribed(s, topic); ok {
+			h.table.add(s, topic, f.set(NoTyping, req.Typing))
+		}
 	}
 }
 

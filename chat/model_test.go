@@ -1,13 +1,12 @@
 package chat
 
 import (
-	"context"
-	"encoding/json"
 	"fmt"
 	"math/rand/v2"
 	"slices"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/eventnode/eventnode/chat/directory"
@@ -16,9 +15,14 @@ import (
 )
 
 // The model is the table of routing, written down without thought for speed: a list of
-// sessions, each with a list of subscriptions, and a directory. It shares nothing with the
-// hubs. Three hubs and the model are told the same at random, and in the end each session must
-// have got what the model says, in order. When a run fails it prints its history.
+// sessions, each with a list of subscriptions, and for each node a directory and what it
+// knows of the others. It shares nothing with the hubs but package directory, which has a
+// model of its own. Three hubs and the model are told the same at random. Nodes lose their
+// links and forget each other, fall behind with the directory, and die; sessions move between
+// them while events are dispatched and the directory changes. Each session must get what the
+// model says, in order; see what it says of others, and of the member list that it looks at;
+// and each call must name the nodes that it did not reach, and no others. When a run fails it
+// prints its history.
 
 // modelSession is a session as the model has it.
 type modelSession struct {
@@ -31,6 +35,11 @@ type modelSession struct {
 	got   []string
 	sees  map[string]string // what it was told of presences: "user" or "user guild"
 	stale map[string]uint64 // up to which event that says nothing any more
+
+	watch  *modelWatch // nil: it looks at no member list
+	looked *modelWatch // the last one
+	items  []modelItem // of that one, as far as the client knows
+	until  uint64      // the last event that may be about it, without watch
 
 	c *client
 }
@@ -72,11 +81,35 @@ type model struct {
 	t       *testing.T
 	w       *world
 	rnd     *rand.Rand
-	dir     *directory.State
+	truth   *directory.State // with all changes
+	changes []*eventnodev1.DirectoryChange
+	nodes   [3]modelNode
 	all     []*modelSession
-	parted  [3][3]bool
+	state   [3][3]viewState // how two nodes see each other
+	moving  bool            // a session is between two nodes
 	events  int
 	history []string
+}
+
+// modelNode is a node as the model has it.
+type modelNode struct {
+	dir     *directory.State
+	applied int             // changes
+	held    bool            // no more of them
+	kept    map[string]bool // topics that it wants though nobody subscribes
+	knows   [3]modelView    // what it knows of those to which it has no link
+}
+
+// modelView is what a node can know of another one.
+type modelView struct {
+	rows   []modelRow
+	topics map[string]bool
+}
+
+type modelRow struct {
+	user     sessions.Snowflake
+	shard    sessions.Shard
+	presence sessions.Presence
 }
 
 func (m *model) note(format string, args ...any) {
@@ -101,29 +134,34 @@ var (
 // guildOf is the guild of a role or a channel of the model.
 func guildOf(n sessions.Snowflake) sessions.Snowflake { return modelGuilds[int(n)%len(modelGuilds)] }
 
-// TestModel: random directories, sessions, flags, subscriptions, events, presences, changes,
-// splits, heals and moves: each session gets what the table says.
+// TestModel: random directories, sessions, flags, intents, subscriptions, events, presences,
+// member lists, changes, splits, heals, nodes that are behind or die, and moves: each session
+// gets what the table says.
 func TestModel(t *testing.T) {
 	runs := 300
 	if testing.Short() {
 		runs = 30
 	}
 	for range runs {
-		testModel(t, rand.Uint64())
+		seed := rand.Uint64()
+		synctest.Test(t, func(t *testing.T) { testModel(t, seed) }) // who is behind is waited for
 	}
 }
 
 func testModel(t *testing.T, seed uint64) {
 	m := &model{t: t, w: newWorld(t, 3), rnd: rand.New(rand.NewPCG(seed, 0))}
 	m.note("seed %d", seed)
-	m.dir, _ = directory.New(directory.Limits{})
+	m.truth, _ = directory.New(directory.Limits{})
+	for i := range m.nodes {
+		m.begin(i)
+	}
 	for _, u := range modelUsers {
 		m.change(user(u))
 	}
 	for range 80 {
 		m.change(m.anyChange())
 	}
-	for range 120 {
+	for range 180 {
 		m.step()
 	}
 	m.check()
@@ -131,54 +169,114 @@ func testModel(t *testing.T, seed uint64) {
 
 // step does one thing at random.
 func (m *model) step() {
-	switch n := m.rnd.IntN(100); {
+	switch n := m.rnd.IntN(125); {
 	case n < 12:
 		m.open()
 	case n < 15:
 		m.end()
-	case n < 20:
+	case n < 21:
 		m.resume()
-	case n < 26:
+	case n < 27:
 		m.subscribe()
-	case n < 30:
+	case n < 31:
 		m.unsubscribe()
-	case n < 32:
+	case n < 33:
 		m.remove()
 	case n < 50:
 		m.change(m.anyChange())
-	case n < 54:
+	case n < 55:
 		m.part()
-	case n < 60:
+	case n < 58:
+		m.hold()
+	case n < 59:
+		m.kill()
+	case n < 70:
 		m.present()
+	case n < 84:
+		m.look()
+	case n < 86:
+		m.lookAway()
+	case n < 90:
+		m.refresh()
 	default:
 		m.dispatch()
 	}
 	if m.t.Failed() {
 		m.fatal("failed")
 	}
-	for _, s := range m.living() {
-		m.forget(s)
-	}
+	m.forget()
+	m.agree()
 }
 
-// forget has a session know nothing of presences that it is not told any more.
-func (m *model) forget(s *modelSession) {
-	for _, u := range modelUsers {
-		for _, g := range append(slices.Clone(modelGuilds), 0) {
-			key, topic := u.String(), Friend(u)
-			if g != 0 {
-				key, topic = key+" "+g.String(), Guild(g)
+// agree fails as soon as hubs and the model differ in what sessions subscribe to: when an
+// event shows it the history is longer.
+func (m *model) agree() {
+	for _, s := range m.living() {
+		want, got := slices.Clone(s.subs), []modelSub{}
+		table := m.w.nodes[s.node].hub.table
+		for _, in := range table.of[s.c.s] {
+			if f, _ := in.flags(s.c.s); kindOf(in.topic) != KindLazyGuild {
+				got = append(got, modelSub{in.topic, f})
 			}
-			if sub := s.sub(topic); sub == nil || sub.flags&NoPresence != 0 || g != 0 && m.dir.Member(g, u) == nil {
-				delete(s.sees, key)
-				s.stale[key] = s.c.s.Seq()
-			}
+		}
+		byTopic := func(a, b modelSub) int { return strings.Compare(a.topic, b.topic) }
+		slices.SortFunc(want, byTopic)
+		slices.SortFunc(got, byTopic)
+		if !slices.Equal(want, got) {
+			m.fatal("%s of user %d at n%d subscribes to\n  %v, want\n  %v", s.name, s.who.User, s.node, got, want)
 		}
 	}
 }
 
-// reaches reports whether two nodes see each other.
-func (m *model) reaches(a, b int) bool { return a == b || !m.parted[a][b] }
+// reaches reports whether there is a link between two nodes.
+func (m *model) reaches(a, b int) bool { return a == b || m.state[a][b] == up }
+
+// answers reports whether a node does what another one asks: it is not behind that one.
+func (m *model) answers(from, at int) bool {
+	return from == at || m.reaches(from, at) && m.nodes[at].applied >= m.nodes[from].applied
+}
+
+// calm reports whether everybody reaches everybody, and nobody is behind.
+func (m *model) calm() bool {
+	for i := range m.nodes {
+		if m.nodes[i].held || m.state[i] != [3]viewState{} {
+			return false
+		}
+	}
+	return true
+}
+
+// dir is the directory of the node where a session is.
+func (m *model) dir(s *modelSession) *directory.State { return m.nodes[s.node].dir }
+
+// view is what there is to be known of a node.
+func (m *model) view(of int) modelView {
+	v := modelView{topics: map[string]bool{}}
+	for topic := range m.nodes[of].kept {
+		v.topics[topic] = true
+	}
+	for _, s := range m.living() {
+		if s.node != of {
+			continue
+		}
+		v.rows = append(v.rows, modelRow{s.who.User, s.who.Shard, s.c.s.Presence()})
+		for _, sub := range s.subs {
+			v.topics[sub.topic] = true
+		}
+		if s.watch != nil {
+			v.topics[LazyGuild(s.watch.guild)] = true
+		}
+	}
+	return v
+}
+
+// known is what a node knows of another one, or of itself: without a link what it knew last.
+func (m *model) known(at, of int) modelView {
+	if m.reaches(at, of) {
+		return m.view(of)
+	}
+	return m.nodes[at].knows[of]
+}
 
 func (m *model) living() (out []*modelSession) {
 	for _, s := range m.all {
@@ -205,45 +303,51 @@ func (m *model) open() {
 	if m.rnd.IntN(3) == 0 {
 		who.Intents = m.rnd.Uint64() | 1<<50
 	}
-	if m.dir.User(who.User) == nil {
+	s := &modelSession{name: fmt.Sprint("s", len(m.all)), who: who, node: m.rnd.IntN(3), sees: map[string]string{}, stale: map[string]uint64{}}
+	dir := m.dir(s)
+	if dir.User(who.User) == nil {
 		return
 	}
-	s := &modelSession{name: fmt.Sprint("s", len(m.all)), who: who, node: m.rnd.IntN(3), sees: map[string]string{}, stale: map[string]uint64{}}
 	p := m.anyPresence()
-	m.note("%s opens for user %d at n%d, shard %v, intents %b, %v", s.name, who.User, s.node, who.Shard, who.Intents, p.Status)
+	m.note("%s opens for user %d at n%d, shard %v, intents %b, %v %s", s.name, who.User, s.node, who.Shard, who.Intents, p.Status, p.Activities)
 	s.c = m.w.identify(s.node, who, p)
 	m.all = append(m.all, s)
-	for _, g := range m.dir.Guilds(who.User) {
+	for _, g := range dir.Guilds(who.User) {
 		if s.owns(g) {
 			m.join(s, g, 0)
 		}
 	}
-	for _, c := range m.dir.PrivateChannels(who.User) {
+	for _, c := range dir.PrivateChannels(who.User) {
 		s.set(Channel(c), 0)
 	}
-	for _, f := range m.dir.Friends(who.User) {
+	for _, f := range dir.Friends(who.User) {
 		s.set(Friend(f), 0)
 	}
+	m.collect(s) // READY is what is so now
 }
 
 // join is to subscribe to a guild.
 func (m *model) join(s *modelSession, guild sessions.Snowflake, f Flags) {
 	s.set(Guild(guild), f)
-	for _, c := range m.dir.Channels(guild) {
-		if m.dir.MayRead(s.who.User, id(c.GetId())) {
+	for _, c := range m.dir(s).Channels(guild) {
+		if m.dir(s).MayRead(s.who.User, id(c.GetId())) {
 			s.set(Channel(id(c.GetId())), f&^NoPresence)
 		}
 	}
 }
 
 func (m *model) anyPresence() sessions.Presence {
-	return sessions.Presence{Status: sessions.Status(m.rnd.IntN(5))}
+	p := sessions.Presence{Status: sessions.Status(m.rnd.IntN(5))}
+	if m.rnd.IntN(3) == 0 {
+		p.Activities = fmt.Appendf(nil, `[{"name":"game %d"}]`, m.rnd.IntN(3))
+	}
+	return p
 }
 
 func (m *model) present() {
 	if s := m.anySession(); s != nil {
 		p := m.anyPresence()
-		m.note("%s is %v", s.name, p.Status)
+		m.note("%s is %v %s", s.name, p.Status, p.Activities)
 		m.w.present(s.node, s.c, p)
 	}
 }
@@ -254,13 +358,14 @@ func (m *model) end() {
 		return
 	}
 	m.note("%s ends", s.name)
-	m.collect(s)
+	m.verify(s)
 	s.gone = true
 	m.w.nodes[s.node].hub.End(s.c.s)
 	m.w.settle()
 }
 
-// resume has a session come back at another node, which works if that one reaches its node.
+// resume has a session come back at another node, which works if its own one answers. Where
+// nothing else is in the way, others go on while it moves.
 func (m *model) resume() {
 	s := m.anySession()
 	if s == nil {
@@ -271,14 +376,15 @@ func (m *model) resume() {
 	if m.rnd.IntN(2) == 0 {
 		m.collect(s)
 	}
-	if err := m.w.resume(s.c, to); (err == nil) != m.reaches(s.node, to) {
+	if m.calm() {
+		m.w.pause = m.meanwhile
+	}
+	err := m.w.resume(s.c, to)
+	m.w.pause = func() {}
+	if (err == nil) != m.answers(to, s.node) {
 		m.fatal("%s resumes at n%d: %v", s.name, to, err)
 	} else if err == nil {
-		if m.parted != [3][3]bool{} {
-			m.collect(s)
-			clear(s.sees) // the two nodes may see different ones: what he knows is out of date
-		}
-		s.node = to
+		m.moved(s, to)
 	} else if err := m.w.resume(s.c, s.node); err != nil {
 		m.fatal("%s is not where it was: %v", s.name, err)
 	}
@@ -290,13 +396,93 @@ func (m *model) resume() {
 	}
 }
 
+// moved is a session at another node: it has what its user may have by what that one knows.
+func (m *model) moved(s *modelSession, to int) {
+	if !m.calm() {
+		m.collect(s)
+		clear(s.sees) // the two nodes may know different things: what he was told is out of date
+	}
+	s.node = to
+	s.subs = slices.DeleteFunc(s.subs, func(o modelSub) bool {
+		ok, _ := m.admits(s, o.topic)
+		return !ok
+	})
+	m.loseSight(s)
+}
+
+// meanwhile is what happens between two steps of a move.
+func (m *model) meanwhile() {
+	if m.moving {
+		return
+	}
+	m.moving = true
+	defer func() { m.moving = false }()
+	switch c := m.anyChange(); {
+	case m.rnd.IntN(3) > 0:
+		m.dispatch()
+	case c.GetDeleteUser() == 0: // it would end the session
+		m.change(c)
+		m.forget()
+	}
+}
+
+// part has two nodes lose their link, or forget each other, or find each other again.
 func (m *model) part() {
 	a := m.rnd.IntN(3)
 	b := (a + 1 + m.rnd.IntN(2)) % 3
-	parted := !m.parted[a][b]
-	m.parted[a][b], m.parted[b][a] = parted, parted
-	m.note("n%d and n%d parted: %v", a, b, parted)
-	m.w.set(a, b, map[bool]viewState{true: gone, false: up}[parted])
+	m.see(a, b, viewState(m.rnd.IntN(3)))
+}
+
+// see has two nodes see each other in some way from now on.
+func (m *model) see(a, b int, now viewState) {
+	for _, p := range [][2]int{{a, b}, {b, a}} {
+		switch v := &m.nodes[p[0]].knows[p[1]]; {
+		case now == gone:
+			*v = modelView{}
+		case now == cut && m.reaches(a, b):
+			*v = m.view(p[1])
+		}
+	}
+	m.state[a][b], m.state[b][a] = now, now
+	m.note("n%d and n%d: %v", a, b, now)
+	m.w.set(a, b, now)
+}
+
+// hold has a node fall behind with the directory, or catch up.
+func (m *model) hold() {
+	i := m.rnd.IntN(3)
+	n := &m.nodes[i]
+	n.held = !n.held
+	m.note("n%d is behind: %v", i, n.held)
+	m.w.nodes[i].hold(n.held)
+	m.w.settle()
+	m.catchUp(i)
+}
+
+// kill has a node die, with its sessions, and come again.
+func (m *model) kill() {
+	i := m.rnd.IntN(3)
+	m.note("n%d dies", i)
+	for _, s := range m.living() {
+		if s.node == i {
+			m.verify(s)
+			s.gone = true
+		}
+	}
+	m.w.kill(i)
+	m.begin(i)
+	for j := range m.nodes {
+		if m.state[i][j] != up {
+			m.see(i, j, up)
+		}
+	}
+}
+
+// begin is a node's beginning: it knows what has changed so far.
+func (m *model) begin(i int) {
+	m.nodes[i] = modelNode{kept: map[string]bool{}}
+	m.nodes[i].dir, _ = directory.New(directory.Limits{})
+	m.catchUp(i)
 }
 
 // anyTopic is one of which some make no sense: it is of no row, or not a user's.
@@ -329,19 +515,21 @@ func (m *model) admits(s *modelSession, topic string) (ok, shard bool) {
 	fmt.Sscan(key, &n)
 	switch kind {
 	case "guild":
-		return m.dir.Member(n, s.who.User) != nil, !s.owns(n)
+		return m.dir(s).Member(n, s.who.User) != nil, !s.owns(n)
 	case "channel":
-		g := id(m.dir.Channel(n).GetGuildId())
-		return m.dir.MayRead(s.who.User, n), g != 0 && !s.owns(g)
+		g := id(m.dir(s).Channel(n).GetGuildId())
+		return m.dir(s).MayRead(s.who.User, n), g != 0 && !s.owns(g)
 	default: // friend
-		return slices.Contains(m.dir.Friends(s.who.User), n), false
+		return slices.Contains(m.dir(s).Friends(s.who.User), n), false
 	}
 }
 
+// subscribe subscribes all sessions of a user, or one, from some node. A session that was
+// not named is left out where its shard does not have the guild.
 func (m *model) subscribe() {
 	node, u, flags := m.rnd.IntN(3), pick(m.rnd, modelUsers...), Flags(m.rnd.IntN(4))
 	var topics []string
-	if in := m.dir.Guilds(u); len(in) > 0 && m.rnd.IntN(2) == 0 {
+	if in := m.truth.Guilds(u); len(in) > 0 && m.rnd.IntN(2) == 0 {
 		topics = []string{Guild(pick(m.rnd, in...))}
 	}
 	for range 1 + m.rnd.IntN(2) {
@@ -352,39 +540,53 @@ func (m *model) subscribe() {
 	if len(topics) == 0 {
 		return
 	}
+	who, chosen := allOf(u), func(s *modelSession) bool { return s.who.User == u }
+	one := m.anySession()
+	if m.rnd.IntN(3) == 0 && one != nil {
+		who, chosen = named(one.c), func(s *modelSession) bool { return s == one }
+	} else {
+		one = nil
+	}
 	refused := false
 	for at := range 3 {
-		ok := true
-		for _, s := range m.living() {
-			for _, topic := range topics {
-				if may, _ := m.admits(s, topic); s.node == at && s.who.User == u && !may {
-					ok = false
-				}
-			}
-		}
-		if !m.reaches(node, at) {
+		if !m.answers(node, at) {
 			continue
 		}
-		refused = refused || !ok
-		for _, s := range m.living() {
-			if !ok || s.node != at || s.who.User != u {
-				continue
-			}
-			for _, topic := range topics {
-				if _, shard := m.admits(s, topic); shard {
-					continue
-				}
-				s.set(topic, flags)
-				var g sessions.Snowflake
-				if n, _ := fmt.Sscanf(topic, "guild:%d", &g); n == 1 {
-					m.join(s, g, flags)
-				}
-			}
+		here := slices.DeleteFunc(m.living(), func(s *modelSession) bool { return s.node != at || !chosen(s) })
+		if slices.ContainsFunc(here, func(s *modelSession) bool { return !m.admitsAll(s, topics, s == one) }) {
+			refused = true
+			continue
+		}
+		for _, s := range here {
+			m.joinAll(s, topics, flags)
 		}
 	}
-	m.note("n%d subscribes user %d to %v with %d", node, u, topics, flags)
-	if err := m.w.sub(node, allOf(u), flags, topics...); (err != nil) != refused {
+	m.note("n%d subscribes %v to %v with %d", node, who, topics, flags)
+	if err := m.w.sub(node, who, flags, topics...); (err != nil) != refused {
 		m.fatal("subscribe: %v, refused: %v", err, refused)
+	}
+}
+
+// admitsAll says whether a session may subscribe to topics, but for those that it is left out
+// of.
+func (m *model) admitsAll(s *modelSession, topics []string, named bool) bool {
+	return !slices.ContainsFunc(topics, func(topic string) bool {
+		ok, otherShard := m.admits(s, topic)
+		return !ok || named && otherShard
+	})
+}
+
+// joinAll subscribes a session to topics that it may have.
+func (m *model) joinAll(s *modelSession, topics []string, flags Flags) {
+	for _, topic := range topics {
+		if _, otherShard := m.admits(s, topic); otherShard {
+			continue
+		}
+		s.set(topic, flags)
+		var g sessions.Snowflake
+		if n, _ := fmt.Sscanf(topic, "guild:%d", &g); n == 1 {
+			m.join(s, g, flags)
+		}
 	}
 }
 
@@ -393,13 +595,13 @@ func (m *model) unsubscribe() {
 	m.note("n%d unsubscribes user %d from %s", node, u, topic)
 	m.w.unsub(node, allOf(u), topic)
 	for _, s := range m.living() {
-		if s.who.User != u || !m.reaches(node, s.node) {
+		if s.who.User != u || !m.answers(node, s.node) {
 			continue
 		}
 		s.unset(topic)
 		var g sessions.Snowflake
 		if n, _ := fmt.Sscanf(topic, "guild:%d", &g); n == 1 {
-			for _, c := range m.dir.Readable(u, g) {
+			for _, c := range m.dir(s).Readable(u, g) {
 				s.unset(Channel(c))
 			}
 		}
@@ -409,15 +611,31 @@ func (m *model) unsubscribe() {
 func (m *model) remove() {
 	node, topic, keep := m.rnd.IntN(3), m.anyTopic(), m.rnd.IntN(2) == 0
 	m.note("n%d removes %s, keeps it: %v", node, topic, keep)
+	asked := [3]bool{}
+	for at := range 3 {
+		asked[at] = at == node || m.answers(node, at) && m.view(at).topics[topic]
+	}
 	ended, want := m.w.remove(node, keep, topic), 0
+	for at := range 3 {
+		if asked[at] && m.view(at).topics[topic] {
+			m.keep(at, topic, keep)
+		}
+	}
 	for _, s := range m.living() {
-		if m.reaches(node, s.node) && s.sub(topic) != nil {
+		if asked[s.node] && s.sub(topic) != nil {
 			s.unset(topic)
 			want++
 		}
 	}
 	if int(ended) != want {
 		m.fatal("%d subscriptions ended, want %d", ended, want)
+	}
+}
+
+// keep has a node want a topic though nobody subscribes, or not any more.
+func (m *model) keep(at int, topic string, keep bool) {
+	if delete(m.nodes[at].kept, topic); keep {
+		m.nodes[at].kept[topic] = true
 	}
 }
 
@@ -465,44 +683,81 @@ func (m *model) anyChange() *eventnodev1.DirectoryChange {
 	}
 }
 
-// change changes the directory, and what sessions subscribe to: they lose what their users
-// may not have any more, and get what is new to them.
+// change changes the directory, on all nodes that are not held.
 func (m *model) change(c *eventnodev1.DirectoryChange) {
-	e, err := m.dir.Apply(c)
-	if err != nil {
+	if _, err := m.truth.Apply(c); err != nil {
 		return
 	}
 	m.note("change %v", c)
-	for _, s := range m.living() {
-		if m.dir.User(s.who.User) == nil {
-			s.gone = true
-		}
-	}
+	m.changes = append(m.changes, c)
 	m.w.change(c)
 	m.w.settle()
+	for i := range m.nodes {
+		m.catchUp(i)
+	}
+}
+
+// catchUp applies changes to a node that is not held.
+func (m *model) catchUp(i int) {
+	for n := &m.nodes[i]; !n.held && n.applied < len(m.changes); n.applied++ {
+		e, err := n.dir.Apply(m.changes[n.applied])
+		if err != nil {
+			m.fatal("change %d at n%d: %v", n.applied, i, err)
+		}
+		m.follow(i, e)
+	}
+}
+
+// follow is what a change of a node's directory has for its sessions: they lose what their
+// users may not have any more, and get what is new to them.
+func (m *model) follow(at int, e directory.Effect) {
+	n := &m.nodes[at]
+	var here []*modelSession
 	for _, s := range m.living() {
+		switch {
+		case s.node != at:
+		case slices.ContainsFunc(e.Users, func(p directory.Pair[*eventnodev1.DirectoryUser]) bool {
+			return p.After == nil && id(p.Before.GetId()) == s.who.User
+		}):
+			s.gone = true
+		default:
+			here = append(here, s)
+		}
+	}
+	for _, p := range e.Guilds {
+		if p.After == nil {
+			delete(n.kept, Guild(id(p.Before.GetId())))
+		}
+	}
+	for _, p := range e.Channels {
+		if p.After == nil {
+			delete(n.kept, Channel(id(p.Before.GetId())))
+		}
+	}
+	for _, s := range here {
 		s.subs = slices.DeleteFunc(s.subs, func(o modelSub) bool {
 			ok, _ := m.admits(s, o.topic)
 			return !ok
 		})
+		m.loseSight(s)
 	}
 	for _, p := range e.Members {
 		if p.Before != nil {
 			continue
 		}
-		for _, s := range m.living() {
+		for _, s := range here {
 			if g := id(p.After.GetGuildId()); uint64(s.who.User) == p.After.GetUserId() && s.owns(g) {
 				m.join(s, g, 0)
 			}
 		}
 	}
 	for _, a := range e.Access {
-		for u := range m.dir.Affected(a) {
-			m.gain(u, a)
+		for u := range n.dir.Affected(a) {
+			m.gain(here, u, a)
 		}
 	}
 	for _, p := range e.Friendships {
-		for _, s := range m.living() {
+		for _, s := range here {
 			switch u := uint64(s.who.User); {
 			case p.After == nil:
 			case u == p.After.GetUserA():
@@ -515,219 +770,18 @@ func (m *model) change(c *eventnodev1.DirectoryChange) {
 }
 
 // gain gives sessions of a user channels that he may read.
-func (m *model) gain(u sessions.Snowflake, a directory.Access) {
+func (m *model) gain(here []*modelSession, u sessions.Snowflake, a directory.Access) {
 	for _, c := range append(slices.Clone(modelChannels), modelPrivates...) {
-		row := m.dir.Channel(c)
-		if row == nil || id(row.GetGuildId()) != a.Guild || a.Channel != 0 && a.Channel != c || !m.dir.MayRead(u, c) {
-			continue
-		}
-		for _, s := range m.living() {
-			in := s.sub(Guild(a.Guild))
-			switch {
-			case s.who.User != u || s.sub(Channel(c)) != nil:
-			case a.Guild == 0:
+		for _, s := range here {
+			row := m.dir(s).Channel(c)
+			if s.who.User != u || s.sub(Channel(c)) != nil || row == nil || id(row.GetGuildId()) != a.Guild || a.Channel != 0 && a.Channel != c || !m.dir(s).MayRead(u, c) {
+				continue
+			}
+			if in := s.sub(Guild(a.Guild)); a.Guild == 0 {
 				s.set(Channel(c), 0)
-			case in != nil:
+			} else if in != nil {
 				s.set(Channel(c), in.flags&^NoPresence)
 			}
-		}
-	}
-}
-
-// modelEvent is an event that the model knows.
-type modelEvent struct {
-	N          int    `json:"n"`
-	Guild      string `json:"guild_id,omitempty"`
-	Content    string `json:"content"`
-	Author     *who   `json:"author,omitempty"`
-	Mentions   []who  `json:"mentions,omitempty"`
-	Recipients []who  `json:"recipients,omitempty"`
-}
-
-type who struct {
-	ID string `json:"id"`
-}
-
-// modelNeeds is which intents some types need, in a guild and directly.
-var modelNeeds = map[string][2]uint64{
-	"MESSAGE_CREATE": {1 << 9, 1 << 12}, "TYPING_START": {1 << 11, 1 << 14}, "GUILD_UPDATE": {1, 1},
-	"GUILD_MEMBER_UPDATE": {1 << 1, 1 << 1}, "MESSAGE_REACTION_ADD": {1 << 10, 1 << 13}, "CHANNEL_UPDATE": {1, 0},
-}
-
-func (m *model) dispatch() {
-	m.events++
-	e := modelEvent{N: m.events, Content: "hello", Recipients: []who{{"1"}, {"2"}, {"3"}, {"4"}}}
-	if m.rnd.IntN(2) == 0 {
-		e.Guild = modelGuilds[0].String()
-	}
-	if m.rnd.IntN(2) == 0 {
-		e.Author = &who{pick(m.rnd, modelUsers...).String()}
-		e.Mentions = []who{{"77"}, {pick(m.rnd, modelUsers...).String()}}
-	}
-	req := &eventnodev1.ChatServiceDispatchRequest{
-		Type: pick(m.rnd, "X", "MESSAGE_CREATE", "TYPING_START", "GUILD_UPDATE", "GUILD_MEMBER_UPDATE", "MESSAGE_REACTION_ADD", "CHANNEL_UPDATE", "PRESENCE_OTHER"),
-		Only: m.anyFilter(), Except: m.anyFilter(), List: true,
-	}
-	for range 1 + m.rnd.IntN(3)*m.rnd.IntN(3) {
-		req.Topics = append(req.Topics, m.anyTopic())
-	}
-	req.Data, _ = json.Marshal(e)
-	node := m.rnd.IntN(3)
-	m.note("n%d dispatches %s %s to %v, only %v, except %v", node, req.GetType(), req.GetData(), req.GetTopics(), req.GetOnly(), req.GetExcept())
-	var reached []string
-	for _, s := range m.living() {
-		if m.reaches(node, s.node) {
-			if got, ok := m.route(s, req, e); ok {
-				s.want = append(s.want, got)
-				reached = append(reached, string(s.c.s.ID()))
-			}
-		}
-	}
-	resp := m.w.send(node, req)
-	slices.Sort(reached)
-	slices.Sort(resp.SessionIds)
-	if !slices.Equal(reached, resp.GetSessionIds()) || len(resp.GetMissing()) > 0 {
-		m.fatal("event %d reached %v, want %v; missing: %v", e.N, resp.GetSessionIds(), reached, resp.GetMissing())
-	}
-}
-
-func (m *model) anyFilter() *eventnodev1.ChatFilter {
-	if m.rnd.IntN(5) > 0 {
-		return nil
-	}
-	f := &eventnodev1.ChatFilter{UserIds: []uint64{uint64(pick(m.rnd, modelUsers...)), uint64(pick(m.rnd, modelUsers...))}}
-	if s := m.anySession(); s != nil {
-		f.SessionIds = []string{string(s.c.s.ID())}
-	}
-	return f
-}
-
-// route says what a session gets of an event, if it gets something: the table.
-func (m *model) route(s *modelSession, req *eventnodev1.ChatServiceDispatchRequest, e modelEvent) (string, bool) {
-	first := slices.IndexFunc(req.GetTopics(), func(topic string) bool { return m.matches(s, topic, req.GetType()) })
-	chosen := func(f *eventnodev1.ChatFilter) bool {
-		return slices.Contains(f.GetUserIds(), uint64(s.who.User)) || slices.Contains(f.GetSessionIds(), string(s.c.s.ID()))
-	}
-	if first < 0 || req.GetOnly() != nil && !chosen(req.GetOnly()) || req.GetExcept() != nil && chosen(req.GetExcept()) {
-		return "", false
-	}
-	bits := modelNeeds[req.GetType()][0]
-	if e.Guild == "" {
-		bits = modelNeeds[req.GetType()][1]
-	}
-	if s.who.Intents&bits != bits {
-		return "", false
-	}
-	me := s.who.User.String()
-	mine := e.Author != nil && (e.Author.ID == me || e.Mentions[1].ID == me)
-	if req.GetType() == "MESSAGE_CREATE" && s.who.Intents&(1<<15) == 0 && e.Guild != "" && !mine {
-		e.Content = ""
-	}
-	var c sessions.Snowflake
-	if n, _ := fmt.Sscanf(req.GetTopics()[first], "channel:%d", &c); n == 1 && req.GetType() == "CHANNEL_UPDATE" && m.dir.Channel(c).GetType() == directory.Group {
-		e.Recipients = slices.DeleteFunc(slices.Clone(e.Recipients), func(r who) bool { return r.ID == me })
-	}
-	return e.line(), true
-}
-
-func (e modelEvent) line() string { return fmt.Sprintf("%d %q %d", e.N, e.Content, len(e.Recipients)) }
-
-func (m *model) matches(s *modelSession, topic, eventType string) bool {
-	kind, key, _ := strings.Cut(topic, ":")
-	g, u, both := strings.Cut(key, ",")
-	switch {
-	case kind == "user":
-		return key == s.who.User.String()
-	case both: // member
-		var n sessions.Snowflake
-		fmt.Sscan(g, &n)
-		return u == s.who.User.String() && s.owns(n)
-	}
-	sub := s.sub(topic)
-	switch {
-	case sub == nil:
-		return false
-	case strings.HasPrefix(eventType, "PRESENCE_"):
-		return sub.flags&NoPresence == 0
-	case strings.HasPrefix(eventType, "TYPING_"):
-		return sub.flags&NoTyping == 0
-	default:
-		return true
-	}
-}
-
-// collect takes what has come to a session.
-func (m *model) collect(s *modelSession) {
-	for _, sent := range s.c.events() {
-		switch sent.Event.Type {
-		case "READY":
-		case presenceUpdate:
-			var p struct {
-				User    who    `json:"user"`
-				GuildID string `json:"guild_id"`
-				Status  string `json:"status"`
-			}
-			_ = json.Unmarshal(sent.Event.Data, &p)
-			if key := strings.TrimSpace(p.User.ID + " " + p.GuildID); sent.Seq > s.stale[key] {
-				s.sees[key] = p.Status
-			}
-		default:
-			var e modelEvent
-			if err := json.Unmarshal(sent.Event.Data, &e); err != nil {
-				m.fatal("%s: %v", s.name, err)
-			}
-			s.got = append(s.got, e.line())
-		}
-	}
-}
-
-// check compares what sessions got with what they should have got; what they see of others
-// with how these are; and what nodes know of each other with what is so.
-func (m *model) check() {
-	for _, s := range m.all {
-		if !s.gone {
-			m.collect(s)
-			m.checkPresences(s)
-		}
-		if !slices.Equal(s.got, s.want) && !s.gone {
-			m.fatal("%s got\n  %v\nwant\n  %v", s.name, s.got, s.want)
-		}
-	}
-	for a := range 3 {
-		for b := range a {
-			m.w.set(a, b, up)
-		}
-	}
-	m.w.settle()
-	checkSaid(m.t, m.w)
-	for _, n := range m.w.nodes {
-		if err := context.Cause(m.t.Context()); err != nil || len(n.hub.ended) > 0 {
-			m.fatal("%s has not said %v: %v", n.ref.ID, n.hub.ended, err)
-		}
-	}
-	if m.t.Failed() {
-		m.fatal("failed")
-	}
-}
-
-// checkPresences checks what a session was told last of each user.
-func (m *model) checkPresences(s *modelSession) {
-	for key, saw := range s.sees {
-		u, g, in := strings.Cut(key, " ")
-		best := sessions.Offline
-		var guild sessions.Snowflake
-		fmt.Sscan(g, &guild)
-		for _, o := range m.living() {
-			counts := o.who.Shard.Index == 0
-			if in {
-				counts = o.owns(guild)
-			}
-			if p := o.c.s.Presence().Status; o.who.User.String() == u && m.reaches(s.node, o.node) && counts && p > sessions.Invisible {
-				best = max(best, p)
-			}
-		}
-		if saw != best.String() {
-			m.fatal("%s saw that %s is %s last, he is %s", s.name, key, saw, best)
 		}
 	}
 }

@@ -116,7 +116,7 @@ func (h *Hub) fetchFrom(ctx context.Context, node eventnode.NodeID, user session
 		h.manager.End(sid)
 		return nil, err
 	}
-	complete := func() { s.Complete(log.GetFirst(), eventsFromProto(log.GetEvents()), hadFromProto(log.GetHad())...) }
+	complete := func() { s.Complete(log.GetFirst(), eventsFromProto(log.GetEvents())) }
 	if err := h.goOn(ctx, s, log.GetGeneration(), since, complete); err != nil {
 		return nil, err
 	}
@@ -285,7 +285,6 @@ func (h *Hub) give(ctx context.Context, to eventnode.NodeID, req *clusterv1.Chat
 		h.stay(s)
 		return h.unknown(sid, err)
 	}
-	had := s.Had(req.GetSeen())
 	first, events, err := h.manager.Give(user, sid, req.GetSeen())
 	if _, gap := errors.AsType[*sessions.GapError](err); gap && h.leaving.Load() {
 		first, events, err = h.manager.GiveAll(user, sid)
@@ -294,7 +293,7 @@ func (h *Hub) give(ctx context.Context, to eventnode.NodeID, req *clusterv1.Chat
 		h.stay(s)
 		return refuse(err)
 	}
-	log := &clusterv1.ChatLog{First: first, Generation: generation, Had: hadToProto(had)}
+	log := &clusterv1.ChatLog{First: first, Generation: generation}
 	for _, e := range events {
 		log.Events = append(log.Events, &clusterv1.ChatLogged{
 			Type: e.Type, Data: e.Data, Origin: e.Origin.Node, Number: e.Origin.Number, State: e.State, View: e.View,

@@ -11,6 +11,9 @@ import (
 // each, and to set its deadline, was a third of what a delivery cost beside the system call.
 // Who does not take it at once, and whatever else there is to write, gets a goroutine of
 // its own, which may wait.
+//
+// One processor is left to whoever routes: what he adds meanwhile is written together, if
+// it is for the same connections, and clients on the same machine have it to read.
 type writers struct {
 	pool scratches
 	most int // goroutines
@@ -24,7 +27,7 @@ type writers struct {
 // takenAtOnce is how many connections a writer takes from those that wait.
 const takenAtOnce = 16
 
-func newWriters() *writers { return &writers{most: runtime.GOMAXPROCS(0)} }
+func newWriters() *writers { return &writers{most: max(1, runtime.GOMAXPROCS(0)-1)} }
 
 // add has a connection be written to, which the caller has made busy. It does not wait.
 func (w *writers) add(o *outgoing) {
@@ -113,7 +116,7 @@ func (o *outgoing) simple() (t todo, ok bool) {
 // the rest: all of it if the connection is broken, which the next write finds, too.
 func (o *outgoing) try(s *scratch) (rest []byte) {
 	s.written = 0
-	if len(s.bytes) > 0 && o.raw.Write(s.writeNow) == nil && s.written > 0 {
+	if len(s.bytes) > 0 && o.raw.Control(s.writeNow) == nil && s.written > 0 {
 		o.metrics.bytesOut.Add(float64(s.written))
 		o.metrics.io.Inc()
 	}

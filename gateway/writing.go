@@ -7,7 +7,7 @@ import (
 
 	"github.com/gobwas/ws"
 
-	"github.com/eventnode/eventnode/gateway/internal/encoding"
+	"github.com/eventnode/eventnode/internal/encoding"
 	"github.com/eventnode/eventnode/sessions"
 )
 
@@ -27,7 +27,7 @@ type scratch struct {
 
 	// writeNow writes bytes to a socket, and notes how much was written. It is for
 	// syscall.RawConn, and says that it does not wait.
-	writeNow func(fd uintptr) bool
+	writeNow func(fd uintptr)
 	written  int
 }
 
@@ -39,10 +39,7 @@ func (p *scratches) take() *scratch {
 		return s
 	}
 	s := &scratch{bytes: make([]byte, 0, 4<<10), events: make([]sessions.Sent, 0, takeAtOnce)}
-	s.writeNow = func(fd uintptr) bool {
-		s.written = writeNow(fd, s.bytes)
-		return true
-	}
+	s.writeNow = func(fd uintptr) { s.written = writeNow(fd, s.bytes) }
 	return s
 }
 
@@ -86,7 +83,7 @@ func (o *outgoing) run(rest []byte) {
 			err = o.write(s)
 		}
 		if err != nil {
-			o.broken()
+			o.broken(err)
 		}
 		if o.rests(more, err != nil) {
 			return
@@ -223,7 +220,6 @@ func (o *outgoing) write(s *scratch) error {
 		return err
 	}
 	n, err := o.conn.Write(s.bytes)
-	_ = o.conn.SetWriteDeadline(time.Time{}) // writers write when they may, and set none
 	o.metrics.bytesOut.Add(float64(n))
 	o.metrics.io.Inc()
 	s.bytes = s.bytes[:0]

@@ -347,7 +347,7 @@ func get(t *testing.T, url string) (status int, body string) {
 func tokenFile(t testing.TB) string {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "tokens")
-	if err := os.WriteFile(path, []byte("ann 1001\nben 1002\nbot 1003 bot\n"), 0o600); err != nil {
+	if err := os.WriteFile(path, []byte("ann 1001\nben 1002\nbot 1003 bot\ncleo 1004\ndan 1005\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	return path

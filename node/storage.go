@@ -198,6 +198,7 @@ type storagePeers struct {
 	members *membership.Membership
 	links   *link.Links
 	conns   map[string]*grpc.ClientConn // by address; one a node with storage at most
+	closed  bool
 }
 
 var _ streams.Peers = (*storagePeers)(nil)
@@ -274,6 +275,9 @@ func (p *storagePeers) Conn(address string) (grpc.ClientConnInterface, error) {
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	if p.closed {
+		return nil, fmt.Errorf("this node has stopped: %w", eventnode.ErrClosed)
+	}
 	for a, c := range p.conns {
 		if !current[a] {
 			delete(p.conns, a)
@@ -306,10 +310,11 @@ func (p *storagePeers) Conn(address string) (grpc.ClientConnInterface, error) {
 	return c, nil
 }
 
-// close closes the connections.
+// close closes the connections, and there are no others.
 func (p *storagePeers) close() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	p.closed = true
 	for a, c := range p.conns {
 		delete(p.conns, a)
 		_ = c.Close()

@@ -69,19 +69,8 @@ func TestHeldMove(t *testing.T) {
 // What a session had before it came is not sent to it again, although it is not in its log:
 // neither what came to this node meanwhile nor what comes later.
 func TestHad(t *testing.T) {
-	from, m := newManager(t, Config{}), newManager(t, Config{})
-	old := open(t, from, Identity{User: 7})
-	for n := range uint64(3) {
-		if _, err := old.Send(&Event{Type: "X", Origin: Origin{1, n + 1}}); err != nil {
-			t.Fatal(err)
-		}
-	}
-	old.Greet(&Event{Type: "MADE"})
-	had := old.Had(2)
-	if len(had) != 2 {
-		t.Fatal(had)
-	}
-	s, err := m.Adopt(old.ID(), old.Identity, time.Now())
+	m := newManager(t, Config{})
+	s, err := m.Adopt("x", Identity{User: 7}, time.Now())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -89,7 +78,7 @@ func TestHad(t *testing.T) {
 	if _, err := s.Send(meanwhile); err != nil {
 		t.Fatal(err)
 	}
-	s.Complete(3, []*Event{{Type: "X", Origin: Origin{1, 3}}}, had...)
+	s.Complete(3, []*Event{{Type: "X", Origin: Origin{1, 3}}}, Origin{1, 1}, Origin{1, 2})
 	if s.Seq() != 3 {
 		t.Errorf("it was sent %d events", s.Seq())
 	}
@@ -101,7 +90,26 @@ func TestHad(t *testing.T) {
 	if seq, err := s.Send(&Event{Type: "X", Origin: Origin{1, 4}}); err != nil || seq != 4 {
 		t.Error(seq, err)
 	}
-	if had := s.Had(3); len(had) != 4 {
-		t.Error("the next node is told of", had)
+}
+
+// However much a session is sent after it has moved, it knows the newest of it.
+func TestRecallIsBounded(t *testing.T) {
+	m := newManager(t, Config{ReplayEvents: 10})
+	s, err := m.Adopt("x", Identity{User: 7}, time.Now())
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.Complete(1, nil)
+	for n := range uint64(3 * recallMost) {
+		e := &Event{Type: "X", Origin: Origin{1, n + 1}}
+		if _, err := s.Send(e); err != nil {
+			t.Fatal(n, err)
+		}
+		if _, err := s.Send(&Event{Type: "X", Origin: Origin{1, n + 1 - min(n, recallMost/2-1)}}); !errors.Is(err, ErrTwice) {
+			t.Fatal(n, err)
+		}
+		if len(s.recall.newest)+len(s.recall.older) > recallMost {
+			t.Fatal("it recalls more than it may")
+		}
 	}
 }

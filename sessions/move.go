@@ -1,7 +1,6 @@
 package sessions
 
 import (
-	"maps"
 	"slices"
 	"time"
 
@@ -12,43 +11,13 @@ import (
 // has it subscribe to all that it subscribed to: from then on both nodes are sent its
 // events. Then the old one gives it away, with what it was sent, and the new one
 // completes it: nothing is missing in between, and what both were sent is there once.
-//
-// An event may come late: its way to one node took longer than the session's. So the
-// session recalls which events it has, for a while, and those that its client has seen last.
-const (
-	recallTime = 10 * time.Second // longer than an event is under way
-	recallMost = 16_384           // events; with more the session recalls none
-	recallSeen = 64               // events that the client has seen
-)
-
-// recall is which events a session has that has moved.
-type recall struct {
-	origins map[Origin]bool
-	until   time.Time // zero: it is not complete yet
-}
-
-// news reports whether a session that has moved is sent an event for the first time. The
-// caller holds mu.
-func (s *Session) news(e *Event, now time.Time) bool {
-	r := s.recall
-	switch {
-	case !r.until.IsZero() && now.After(r.until), len(r.origins) >= recallMost:
-		s.recall = nil
-		return true
-	case e.Origin == Origin{}:
-		return true
-	}
-	known := r.origins[e.Origin]
-	r.origins[e.Origin] = true
-	return !known
-}
 
 // Adopt opens a session under an ID that it has elsewhere. It takes what is sent to it,
 // and is attached to by nobody (ErrAttached) before Complete. Errors as of Open;
 // ErrAttached: it is here already.
 func (m *Manager) Adopt(id ID, who Identity, since time.Time) (*Session, error) {
 	s := m.newSession(id, who, since)
-	s.adopted, s.recall = true, &recall{origins: map[Origin]bool{}}
+	s.adopted, s.recall = true, newRecall()
 	return s, m.open(s)
 }
 
@@ -62,24 +31,26 @@ func (s *Session) Complete(first uint64, before []*Event, had ...Origin) {
 	since := s.log
 	s.log = replay.From[*Event](s.m.limits(), first)
 	s.adopted, s.released = false, first-1
-	s.recall = &recall{origins: map[Origin]bool{}, until: time.Now().Add(recallTime)}
+	s.recall = newRecall()
+	s.recall.until = time.Now().Add(recallTime)
 	for _, o := range had {
-		s.recall.origins[o] = true
+		s.recall.add(o)
 	}
-	news := unsent(before, since, s.recall.origins)
-	for _, e := range slices.Concat(before, news) {
+	for _, e := range before {
+		s.recall.add(e.Origin)
+	}
+	for _, e := range slices.Concat(before, unsent(before, since, s.recall)) {
 		s.send(e)
-		s.recall.origins[e.Origin] = true
+		s.recall.add(e.Origin)
 	}
 }
 
 // unsent is what of a log is news to whoever was sent other events before: what comes
 // from elsewhere, if it is not among them; and the newest of each state, unless the
 // newest there says the same.
-func unsent(before []*Event, log replay.Log[*Event], had map[Origin]bool) (news []*Event) {
-	sent, states := maps.Clone(had), map[string]*Event{}
+func unsent(before []*Event, log replay.Log[*Event], had *recall) (news []*Event) {
+	states := map[string]*Event{}
 	for _, e := range before {
-		sent[e.Origin] = true
 		states[e.State] = e
 	}
 	newest := map[string]*Event{}
@@ -89,7 +60,7 @@ func unsent(before []*Event, log replay.Log[*Event], had map[Origin]bool) (news 
 	}
 	for n := log.First(); n <= log.Last(); n++ {
 		e, _ := log.At(n)
-		known := sent[e.Origin] && e.Origin != Origin{}
+		known := had.has(e.Origin)
 		if e.State != "" {
 			was := states[e.State]
 			known = newest[e.State] != e || was != nil && string(was.Data) == string(e.Data)
@@ -99,23 +70,6 @@ func unsent(before []*Event, log replay.Log[*Event], had map[Origin]bool) (news 
 		}
 	}
 	return news
-}
-
-// Had are the origins of what a session was sent up to a number, as far as it is kept:
-// for Complete.
-func (s *Session) Had(seen uint64) (had []Origin) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	origins := map[Origin]bool{}
-	if s.recall != nil {
-		maps.Copy(origins, s.recall.origins)
-	}
-	for n := s.log.First(); n <= min(seen, s.log.Last()); n++ {
-		e, _ := s.log.At(n)
-		origins[e.Origin] = true
-	}
-	delete(origins, Origin{}) // of what nodes make by themselves
-	return slices.Collect(maps.Keys(origins))
 }
 
 // Give ends a session here, for it goes on elsewhere, and returns what a client that has

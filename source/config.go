@@ -27,8 +27,9 @@ type Config struct {
 	Handlers *Handlers
 	// Dispatcher sends events to consumers on all nodes. Defaults to none.
 	Dispatcher Dispatcher
-	// Plain makes the events of a payload when nothing is known of what was before, for
-	// the cache or the change has failed. Defaults to one event, the payload as it is.
+	// Plain makes the events of a payload when no change says what they are: the cache
+	// keeps nothing of it, or has failed, or the change has. Defaults to one event, the
+	// payload as it is.
 	Plain func(p Payload) []Event
 	// After is the newest payload that became events before, where another pipeline has
 	// had the source: see Pipeline.Last. Defaults to nobody knows.

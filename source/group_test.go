@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -294,11 +295,13 @@ func TestOneCopyANode(t *testing.T) {
 		before := crossed(w)
 		const events = 50
 		from := w.group(w.c.Node("n1").Live())
+		var want []string
 		for n := range uint64(events) {
 			must(t, from.Dispatch(t.Context(), of(n+1)...))
+			want = append(want, fmt.Sprint(n+1), fmt.Sprint(n+1))
 		}
 		for _, c := range all {
-			w.expect(c, "1", "1", "2", "2")
+			w.expect(c, want...)
 		}
 		for way, n := range crossed(w) {
 			want := 0.0
@@ -398,8 +401,16 @@ func TestDispatchWaitsForANode(t *testing.T) {
 		must(t, g.Dispatch(t.Context(), of(1)...))
 		w.expect(c, "1")
 		w.c.KillAll("n1", "n2")
-		time.AfterFunc(time.Minute, func() { w.c.Restart("n2") })
-		must(t, g.Dispatch(t.Context(), of(2)...))
+		sent := make(chan error, 1)
+		go func() { sent <- g.Dispatch(t.Context(), of(2)...) }()
+		time.Sleep(time.Minute)
+		select {
+		case err := <-sent:
+			t.Fatalf("it does not wait: %v", err)
+		default:
+		}
+		w.c.Restart("n2")
+		must(t, <-sent)
 		for { // gaps tell that the nodes were lost
 			got, err := c.Receive(t.Context())
 			must(t, err)
@@ -409,6 +420,23 @@ func TestDispatchWaitsForANode(t *testing.T) {
 				}
 				return
 			}
+		}
+	})
+}
+
+// What a node refuses is told to who dispatches, also by a client, and counted by a
+// pipeline; what stands beside it is sent all the same.
+func TestRefusedByTheNode(t *testing.T) {
+	inCluster(t, func(t *testing.T, w *world) {
+		c := w.consumer(w.group(w.c.Node("n3").Live()), 1)
+		for _, live := range []eventnode.Live{w.c.Node("n1").Live(), w.c.Node("n1").Client()} {
+			large := of(1, 2, 3)
+			large[1].Data = json.RawMessage(`"` + strings.Repeat("x", 2<<20) + `"`)
+			err := w.group(live).Dispatch(t.Context(), large...)
+			if limit, ok := errors.AsType[*eventnode.LimitError](err); !ok || limit.Limit != "max_event_bytes" || !strings.Contains(err.Error(), "event 2 of 3") {
+				t.Errorf("%v", err)
+			}
+			w.expect(c, "1", "3")
 		}
 	})
 }

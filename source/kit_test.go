@@ -13,7 +13,6 @@ import (
 	"testing"
 
 	"github.com/prometheus/client_golang/prometheus"
-	dto "github.com/prometheus/client_model/go"
 	"go.uber.org/goleak"
 
 	"github.com/eventnode/eventnode/source"
@@ -139,7 +138,7 @@ func must(t testing.TB, err error) {
 	}
 }
 
-// metric is the value of eventnode_source_NAME with all these label values.
+// metric is the sum of eventnode_source_NAME over what has all these label values.
 func metric(t testing.TB, reg *prometheus.Registry, name string, labels ...string) (total float64) {
 	t.Helper()
 	families, err := reg.Gather()
@@ -147,7 +146,13 @@ func metric(t testing.TB, reg *prometheus.Registry, name string, labels ...strin
 	found := false
 	for _, f := range families {
 		for _, m := range f.GetMetric() {
-			if f.GetName() == "eventnode_source_"+name && hasAll(m, labels) {
+			left := len(labels)
+			for _, l := range m.GetLabel() {
+				if slices.Contains(labels, l.GetValue()) {
+					left--
+				}
+			}
+			if f.GetName() == "eventnode_source_"+name && left == 0 {
 				found = true
 				total += m.GetCounter().GetValue() + m.GetGauge().GetValue()
 			}
@@ -157,15 +162,6 @@ func metric(t testing.TB, reg *prometheus.Registry, name string, labels ...strin
 		t.Fatalf("there is no metric %s", name)
 	}
 	return total
-}
-
-func hasAll(m *dto.Metric, values []string) bool {
-	for _, v := range values {
-		if !slices.ContainsFunc(m.GetLabel(), func(l *dto.LabelPair) bool { return l.GetValue() == v }) {
-			return false
-		}
-	}
-	return true
 }
 
 var errOops = errors.New("oops")

@@ -71,8 +71,8 @@ func TestNothingHappened(t *testing.T) {
 func TestNoStepLosesTheEvent(t *testing.T) {
 	fails := func() error { return errOops }
 	panics := func() error {
-		var counts map[string]int
-		counts["guild"]++ // no such map
+		guilds := map[string]*source.Payload{}
+		guilds["not cached"].Name = "" // there is none
 		return nil
 	}
 	for kind, bad := range map[string]func() error{"error": fails, "panic": panics} {

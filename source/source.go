@@ -69,8 +69,8 @@ type Source interface {
 // time, with one payload after the other; what it waits for, the source waits for.
 type Cache interface {
 	// Write takes a payload in. The change says what was otherwise before; nil: it changed
-	// nothing that is kept, so the payload itself is the event. A change beside an error
-	// is what could be learnt all the same.
+	// nothing that is kept, so the payload itself is the event (Config.Plain). A change
+	// beside an error is what could be learnt all the same.
 	Write(ctx context.Context, p Payload) (Change, error)
 }
 

@@ -40,7 +40,7 @@ const (
 
 const maxShards = 1 << 20
 
-// ToLive is the live event of an event, which is one that check has passed.
+// toLive is the live event of an event, which is one that check has passed.
 func (e Event) toLive() event.Event {
 	meta := make(map[string]string, 8)
 	meta[MetaSource] = e.Origin.Source

@@ -45,8 +45,8 @@ func TestWireForm(t *testing.T) {
 		}
 	}
 	bare := Event{Name: "N", Origin: Origin{Source: "bot", Shards: 1}}
-	if m := bare.toLive().Meta; len(m) != 3 || bare.toLive().ID == bare.toLive().ID {
-		t.Errorf("not numbered: %v", m)
+	if first, second := bare.toLive(), bare.toLive(); len(first.Meta) != 3 || first.ID == second.ID {
+		t.Errorf("not numbered: %v, %v", first, second)
 	}
 }
 

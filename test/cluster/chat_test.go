@@ -22,11 +22,17 @@ import (
 
 // Who is in the guild of these tests, with a token of that name.
 const (
-	ann = 1001
-	ben = 1002
+	ann   = 1001
+	ben   = 1002
+	eve   = 1003 // is in no guild
+	robot = 1004 // is a bot
 
 	chatGuild   = 7 << 22
 	chatChannel = chatGuild + 1
+
+	// The robot's other guild. Of two shards it is the first one's, the other one is the second's.
+	robotGuild   = 8 << 22
+	robotChannel = robotGuild + 1
 )
 
 // chatWorld is three processes with gateways, which know a guild of two friends.
@@ -36,16 +42,38 @@ type chatWorld struct {
 	anywhere *client.Client // of whatever node lives
 }
 
+// startChat starts them, with more arguments on their command lines.
 func startChat(t *testing.T, args ...string) *chatWorld {
+	t.Helper()
+	w := newChat(t, fmt.Sprintf("ann %d\nben %d\neve %d\nrobot %d bot\n", ann, ben, eve, robot), args...)
+	w.change(
+		directory.PutUser(&eventnodev1.DirectoryUser{Id: ann, Username: "ann"}),
+		directory.PutUser(&eventnodev1.DirectoryUser{Id: ben, Username: "ben"}),
+		directory.PutUser(&eventnodev1.DirectoryUser{Id: eve, Username: "eve"}),
+		directory.PutUser(&eventnodev1.DirectoryUser{Id: robot, Username: "robot", Bot: true}),
+		directory.PutGuild(&eventnodev1.DirectoryGuild{Id: chatGuild, OwnerId: ann, Name: "the guild"}),
+		directory.PutChannel(&eventnodev1.DirectoryChannel{Id: chatChannel, GuildId: chatGuild, Name: "general"}),
+		directory.PutGuild(&eventnodev1.DirectoryGuild{Id: robotGuild, OwnerId: ann, Name: "the robot's"}),
+		directory.PutChannel(&eventnodev1.DirectoryChannel{Id: robotChannel, GuildId: robotGuild, Name: "general"}),
+		directory.PutMember(&eventnodev1.DirectoryMember{GuildId: chatGuild, UserId: ann}),
+		directory.PutMember(&eventnodev1.DirectoryMember{GuildId: chatGuild, UserId: ben}),
+		directory.PutMember(&eventnodev1.DirectoryMember{GuildId: chatGuild, UserId: robot}),
+		directory.PutMember(&eventnodev1.DirectoryMember{GuildId: robotGuild, UserId: robot}),
+		directory.PutFriendship(ann, ben))
+	return w
+}
+
+// newChat is such processes, whose clients have these tokens, and which know nobody.
+func newChat(t *testing.T, tokens string, args ...string) *chatWorld {
 	t.Helper()
 	if testing.Short() {
 		t.Skip("its nodes are processes: the race detector would not see them")
 	}
-	tokens := filepath.Join(t.TempDir(), "tokens")
-	if err := os.WriteFile(tokens, fmt.Appendf(nil, "ann %d\nben %d\n", ann, ben), 0o600); err != nil {
+	path := filepath.Join(t.TempDir(), "tokens")
+	if err := os.WriteFile(path, []byte(tokens), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	w := &chatWorld{Cluster: cluster.Start(t, cluster.Config{Processes: true, Storage: true, GatewayTokens: tokens, Args: args}), t: t}
+	w := &chatWorld{Cluster: cluster.Start(t, cluster.Config{Processes: true, Storage: true, HTTP: true, GatewayTokens: path, Args: args}), t: t}
 	var all []string
 	for _, n := range w.Running() {
 		all = append(all, n.RPCAddress())
@@ -55,21 +83,19 @@ func startChat(t *testing.T, args ...string) *chatWorld {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = w.anywhere.Close() })
+	return w
+}
+
+// change changes the directory, on all nodes.
+func (w *chatWorld) change(changes ...*eventnodev1.DirectoryChange) {
+	w.t.Helper()
 	w.Eventually(30*time.Second, func() error {
-		changed, err := w.Node("n1").Client().Chat().Change(t.Context(),
-			directory.PutUser(&eventnodev1.DirectoryUser{Id: ann, Username: "ann"}),
-			directory.PutUser(&eventnodev1.DirectoryUser{Id: ben, Username: "ben"}),
-			directory.PutGuild(&eventnodev1.DirectoryGuild{Id: chatGuild, OwnerId: ann, Name: "the guild"}),
-			directory.PutChannel(&eventnodev1.DirectoryChannel{Id: chatChannel, GuildId: chatGuild, Name: "general"}),
-			directory.PutMember(&eventnodev1.DirectoryMember{GuildId: chatGuild, UserId: ann}),
-			directory.PutMember(&eventnodev1.DirectoryMember{GuildId: chatGuild, UserId: ben}),
-			directory.PutFriendship(ann, ben))
+		changed, err := w.Node("n1").Client().Chat().Change(w.t.Context(), changes...)
 		if err == nil && len(changed.Missing)+len(changed.Refused) > 0 {
 			err = fmt.Errorf("missing %v, refused %v", changed.Missing, changed.Refused)
 		}
 		return err
 	})
-	return w
 }
 
 // connect connects to a node as soon as its gateway takes clients.
@@ -138,10 +164,7 @@ func TestL17x_ChatNodeIsKilled(t *testing.T) {
 		return nil
 	})
 	w.until(also, "MESSAGE_CREATE", "to all")
-	c := w.connect("n3")
-	if missed, err := c.Resume(w.soon(), b); err == nil {
-		t.Fatalf("resumed, with %v", missed)
-	}
+	c := w.gone("n3", b)
 	if _, err := c.Identify(w.soon(), "ben", nil); err != nil {
 		t.Fatal(err)
 	}
@@ -150,6 +173,24 @@ func TestL17x_ChatNodeIsKilled(t *testing.T) {
 	c.Cut()
 	w.Kill("n3")
 	w.until(a, "PRESENCE_UPDATE", `"offline"`)
+}
+
+// gone is a client that asked a node for the session of another one, and was told that it is
+// not there any more: until the node takes the other's for dead it says to come again.
+func (w *chatWorld) gone(node string, lost *gatewaytest.Client) (c *gatewaytest.Client) {
+	w.t.Helper()
+	w.Eventually(20*time.Second, func() error {
+		c = w.connect(node)
+		missed, err := c.Resume(w.soon(), lost)
+		if err == nil || len(missed) > 0 {
+			w.t.Fatalf("resumed, with %v", missed)
+		}
+		if _, closed := errors.AsType[*gatewaytest.ClosedError](err); closed {
+			return err
+		}
+		return nil
+	})
+	return c
 }
 
 // L12x: with a journal a client whose node is killed with kill -9, while messages are sent,
@@ -239,7 +280,7 @@ func (s *sender) last() func(text string) bool {
 // L12x, L15: a rolling restart of all nodes, while messages are sent, loses none of them for
 // a client that goes where it is welcome and resumes; and repeats none.
 func TestChatRollingRestart(t *testing.T) {
-	w := startChat(t)
+	w := startChat(t, "--replay-events", "1000000", "--replay-bytes", "1000000000") // who sends does not wait for who reads
 	at := 0
 	names := []string{"n1", "n2", "n3"}
 	c := w.login(names[at], "ben")

@@ -1008,9 +1008,7 @@ type ChatRecord struct {
 	// What it subscribes to.
 	Subscriptions []*v1.ChatSubscription `protobuf:"bytes,8,rep,name=subscriptions,proto3" json:"subscriptions,omitempty"`
 	// The member lists that it looks at.
-	Watches []*ChatWatch `protobuf:"bytes,9,rep,name=watches,proto3" json:"watches,omitempty"`
-	// How many nodes have had it, if sessions are journaled.
-	Generation    uint64 `protobuf:"varint,10,opt,name=generation,proto3" json:"generation,omitempty"`
+	Watches       []*ChatWatch `protobuf:"bytes,9,rep,name=watches,proto3" json:"watches,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1106,13 +1104,6 @@ func (x *ChatRecord) GetWatches() []*ChatWatch {
 		return x.Watches
 	}
 	return nil
-}
-
-func (x *ChatRecord) GetGeneration() uint64 {
-	if x != nil {
-		return x.Generation
-	}
-	return 0
 }
 
 // ChatWatch is a member list that a session looks at.
@@ -1250,11 +1241,8 @@ type ChatLog struct {
 	First uint64 `protobuf:"varint,1,opt,name=first,proto3" json:"first,omitempty"`
 	// In order, without holes.
 	Events []*ChatLogged `protobuf:"bytes,2,rep,name=events,proto3" json:"events,omitempty"`
-	// Origins and numbers in turn, of what it was sent before: that may be on its way to
-	// others still.
-	Had []uint64 `protobuf:"fixed64,3,rep,packed,name=had,proto3" json:"had,omitempty"`
 	// The generation of whoever takes it, if sessions are journaled.
-	Generation    uint64 `protobuf:"varint,4,opt,name=generation,proto3" json:"generation,omitempty"`
+	Generation    uint64 `protobuf:"varint,3,opt,name=generation,proto3" json:"generation,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1299,13 +1287,6 @@ func (x *ChatLog) GetFirst() uint64 {
 func (x *ChatLog) GetEvents() []*ChatLogged {
 	if x != nil {
 		return x.Events
-	}
-	return nil
-}
-
-func (x *ChatLog) GetHad() []uint64 {
-	if x != nil {
-		return x.Had
 	}
 	return nil
 }
@@ -1547,7 +1528,7 @@ const file_eventnode_cluster_v1_chat_proto_rawDesc = "" +
 	"\auser_id\x18\x01 \x01(\x04R\x06userId\x12\x1d\n" +
 	"\n" +
 	"session_id\x18\x02 \x01(\tR\tsessionId\x12\x12\n" +
-	"\x04seen\x18\x03 \x01(\x04R\x04seen\"\xa2\x03\n" +
+	"\x04seen\x18\x03 \x01(\x04R\x04seen\"\x82\x03\n" +
 	"\n" +
 	"ChatRecord\x12\x14\n" +
 	"\x05shard\x18\x01 \x01(\rR\x05shard\x12\x16\n" +
@@ -1558,11 +1539,7 @@ const file_eventnode_cluster_v1_chat_proto_rawDesc = "" +
 	"\x05since\x18\x06 \x01(\v2\x1a.google.protobuf.TimestampR\x05since\x12>\n" +
 	"\bpresence\x18\a \x01(\v2\".eventnode.cluster.v1.ChatPresenceR\bpresence\x12D\n" +
 	"\rsubscriptions\x18\b \x03(\v2\x1e.eventnode.v1.ChatSubscriptionR\rsubscriptions\x129\n" +
-	"\awatches\x18\t \x03(\v2\x1f.eventnode.cluster.v1.ChatWatchR\awatches\x12\x1e\n" +
-	"\n" +
-	"generation\x18\n" +
-	" \x01(\x04R\n" +
-	"generation\"B\n" +
+	"\awatches\x18\t \x03(\v2\x1f.eventnode.cluster.v1.ChatWatchR\awatches\"B\n" +
 	"\tChatWatch\x12\x1d\n" +
 	"\n" +
 	"channel_id\x18\x01 \x01(\x04R\tchannelId\x12\x16\n" +
@@ -1573,13 +1550,12 @@ const file_eventnode_cluster_v1_chat_proto_rawDesc = "" +
 	"activities\x18\x02 \x01(\fR\n" +
 	"activities\x12\x14\n" +
 	"\x05since\x18\x03 \x01(\x03R\x05since\x12\x10\n" +
-	"\x03afk\x18\x04 \x01(\bR\x03afk\"\x8b\x01\n" +
+	"\x03afk\x18\x04 \x01(\bR\x03afk\"y\n" +
 	"\aChatLog\x12\x14\n" +
 	"\x05first\x18\x01 \x01(\x04R\x05first\x128\n" +
-	"\x06events\x18\x02 \x03(\v2 .eventnode.cluster.v1.ChatLoggedR\x06events\x12\x10\n" +
-	"\x03had\x18\x03 \x03(\x06R\x03had\x12\x1e\n" +
+	"\x06events\x18\x02 \x03(\v2 .eventnode.cluster.v1.ChatLoggedR\x06events\x12\x1e\n" +
 	"\n" +
-	"generation\x18\x04 \x01(\x04R\n" +
+	"generation\x18\x03 \x01(\x04R\n" +
 	"generation\"\x8e\x01\n" +
 	"\n" +
 	"ChatLogged\x12\x12\n" +
