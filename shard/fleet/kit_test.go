@@ -15,13 +15,7 @@ import (
 	"github.com/eventnode/eventnode/shard/fleet"
 )
 
-// A node's connection to the leader of a partition stays behind if it is made while the node
-// ends: that is no goroutine of a fleet, which knows no connections.
-func TestMain(m *testing.M) {
-	goleak.VerifyTestMain(m,
-		goleak.IgnoreTopFunction("google.golang.org/grpc/internal/grpcsync.(*CallbackSerializer).run"),
-		goleak.IgnoreTopFunction("google.golang.org/grpc.(*addrConn).resetTransportAndUnlock"))
-}
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 // cluster is nodes of a twin, each with a fleet of the same source.
 type cluster struct {
