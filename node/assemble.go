@@ -89,8 +89,11 @@ func (n *Node) assemble(members *membership.Membership, rpc net.Addr, store *sto
 		groups: table, dispatch: live, interest: wants, storage: store, callers: newCallers(), rpc: rpc, moving: make(chan struct{}), moved: make(chan struct{}),
 		publisher: sync.OnceValues(func() (*dispatch.Publisher, error) { return live.NewPublisher(context.Background()) }),
 	}
-	p.chat, err = p.openChat()
-	h.chat = p.chat
+	if p.chat, err = p.openChat(); err != nil {
+		return nil, err
+	}
+	p.sources, err = n.openSources(p)
+	h.chat, h.sources = p.chat, p.sources
 	return p, err
 }
 

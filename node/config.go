@@ -70,6 +70,9 @@ type Config struct {
 	// Chat is about sessions of clients, chat topics and the gateway. Off unless asked for.
 	Chat Chat
 
+	// Sources are bots whose shards this node runs, with all other nodes that have them.
+	Sources []Source
+
 	// GossipKey encrypts gossip and is what links prove to know: 16, 24 or 32
 	// bytes. Empty: gossip in the clear, and any node may link.
 	GossipKey []byte

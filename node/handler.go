@@ -21,6 +21,7 @@ type handler struct {
 	dispatch *dispatch.Dispatcher
 	streams  *streams.Streams // nil: no storage
 	chat     *chatService     // nil: no chat service
+	sources  *sources
 }
 
 var _ link.Handler = (*handler)(nil)
@@ -69,6 +70,11 @@ func (h *handler) Storage(ctx context.Context, from eventnode.NodeRef, req *clus
 // Chat implements link.Handler.
 func (h *handler) Chat(ctx context.Context, from eventnode.NodeRef, req *clusterv1.ChatRequest) (*clusterv1.ChatResponse, error) {
 	return h.chat.answer(ctx, from.ID, req)
+}
+
+// Source implements link.Handler.
+func (h *handler) Source(ctx context.Context, _ eventnode.NodeRef, req *clusterv1.SourceRequest, send func(*clusterv1.SourceResponse) error) error {
+	return h.sources.answer(ctx, req, send)
 }
 
 // ListSubscriptions implements link.Handler.

@@ -38,6 +38,7 @@ type parts struct {
 	interest *interest
 	storage  *storage
 	chat     *chatService // nil: none
+	sources  *sources
 	callers  *callers
 	// publisher is the one that callers of the Node share. It is made when first
 	// used: the loss of a node without publishers is no gap to anybody.
@@ -167,6 +168,7 @@ func (n *Node) serve(ctx, storing context.Context, end func(), g *errgroup.Group
 		"storage":  func(ctx context.Context) error { return store.run(ctx, storing, ports.raft) },
 		"http":     p.http.run,
 		"chat":     p.chat.run,
+		"sources":  p.sources.run,
 		"follower": f.run,
 		"callers":  p.callers.run,
 	} {
@@ -192,6 +194,7 @@ func (n *Node) goodbye(retire func()) {
 		return
 	}
 	n.parts.chat.drain()
+	n.parts.sources.drain()
 	retire()
 	n.parts.stopping.Store(true)
 	ctx, cancel := context.WithTimeout(context.Background(), drainTimeout)

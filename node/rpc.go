@@ -92,6 +92,7 @@ func (p *parts) server() (*grpc.Server, *health.Server) {
 	if p.chat != nil {
 		eventnodev1.RegisterChatServiceServer(server, p.chat.service)
 	}
+	eventnodev1.RegisterSourceServiceServer(server, p.sources.service)
 	p.storage.service.Register(server)
 	p.storage.operator.Register(server)
 	reflection.Register(server)

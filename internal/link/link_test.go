@@ -163,6 +163,15 @@ func (r *recorder) Deliver(ctx context.Context, _ eventnode.NodeRef, req *cluste
 	return r.deliver(ctx, req)
 }
 
+func (r *recorder) Source(_ context.Context, from eventnode.NodeRef, req *clusterv1.SourceRequest, send func(*clusterv1.SourceResponse) error) error {
+	for n := range req.GetShard().GetShards() {
+		if err := send(&clusterv1.SourceResponse{Places: []uint64{uint64(n), uint64(len(from.ID))}}); err != nil {
+			return err
+		}
+	}
+	return eventnode.ErrSourceNotFound
+}
+
 func (r *recorder) Chat(context.Context, eventnode.NodeRef, *clusterv1.ChatRequest) (*clusterv1.ChatResponse, error) {
 	return nil, eventnode.ErrUnavailable
 }

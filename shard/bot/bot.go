@@ -38,7 +38,7 @@ func New(cfg Config) (*Bot, error) {
 	if b.spread, err = cache.NewSpread(cache.SpreadConfig{Local: cfg.Store, Peers: peers{b}}); err != nil {
 		return nil, err
 	}
-	if b.cache, err = cache.New(cache.Config{Store: cfg.Store, Reader: b.spread, Registerer: cfg.Shard.Registerer}); err != nil {
+	if b.cache, err = cache.New(cache.Config{Store: cfg.Store, Reader: b.spread, Registerer: cfg.caches}); err != nil {
 		return nil, err
 	}
 	if b.live, err = source.NewLive(cfg.Live, cfg.Shard.Name); err != nil {

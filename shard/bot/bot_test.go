@@ -3,6 +3,7 @@ package bot_test
 import (
 	"context"
 	"fmt"
+	"slices"
 	"testing"
 	"time"
 
@@ -121,8 +122,8 @@ func TestShardsMove(t *testing.T) {
 	for g := range guilds {
 		w.rename(g, 20, "moved", all...)
 	}
-	w.nodes[to].endBot() // a node goes down in good order
-	w.nodes[to].endBot = func() {}
+	w.stop(to)
+	all = slices.Delete(all, to, to+1)
 	for i := range shards {
 		if now := w.where(i); now == to {
 			t.Fatalf("shard %d is still there", i)

@@ -7,6 +7,8 @@ import (
 	"log/slog"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
+
 	"github.com/eventnode/eventnode"
 	"github.com/eventnode/eventnode/cache"
 	clusterv1 "github.com/eventnode/eventnode/proto/eventnode/cluster/v1"
@@ -33,9 +35,10 @@ type Config struct {
 	Live eventnode.Live
 	// Nodes asks the others what they know. Required.
 	Nodes Nodes
-	// Store keeps what this node's shards say. Defaults to a cache.Memory with its defaults;
-	// cache.None keeps nothing.
-	Store cache.Store
+	// Store keeps what this node's shards say; cache.None keeps nothing. Defaults to a
+	// cache.Memory of Memory.
+	Store  cache.Store
+	Memory cache.MemoryConfig
 	// Handlers are this node's. Defaults to none.
 	Handlers *source.Handlers
 	// Window is source.Config.Window. Defaults to that.
@@ -46,6 +49,8 @@ type Config struct {
 	// Linger bounds how long a node that goes down waits for others to take over what it
 	// knows of its shards. Defaults to 5 s.
 	Linger time.Duration
+
+	caches prometheus.Registerer
 }
 
 // Nodes asks the bots of other nodes.
@@ -67,8 +72,11 @@ func (c Config) withDefaults() (Config, error) {
 	if c.Shard.Logger == nil {
 		c.Shard.Logger = slog.New(slog.DiscardHandler)
 	}
-	if c.Store == nil {
-		memory, err := cache.NewMemory(cache.MemoryConfig{Registerer: c.Shard.Registerer})
+	if c.Shard.Registerer != nil { // several bots of a node have several caches
+		c.caches = prometheus.WrapRegistererWith(prometheus.Labels{"source": c.Shard.Name}, c.Shard.Registerer)
+	}
+	if c.Memory.Registerer = c.caches; c.Store == nil {
+		memory, err := cache.NewMemory(c.Memory)
 		if err != nil {
 			return c, err
 		}

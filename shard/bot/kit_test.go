@@ -19,7 +19,6 @@ import (
 	"github.com/eventnode/eventnode/gateway"
 	"github.com/eventnode/eventnode/internal/memnet"
 	"github.com/eventnode/eventnode/node"
-	clusterv1 "github.com/eventnode/eventnode/proto/eventnode/cluster/v1"
 	eventnodev1 "github.com/eventnode/eventnode/proto/eventnode/v1"
 	"github.com/eventnode/eventnode/shard"
 	"github.com/eventnode/eventnode/shard/bot"
@@ -154,10 +153,9 @@ type world struct {
 // botNode is a life of a node.
 type botNode struct {
 	*bot.Bot
-	node    *node.Node
-	conns   *conns
-	endBot  func() // in good order
-	endNode func()
+	node  *node.Node
+	conns *conns
+	stop  func() // in good order
 }
 
 // conns are a node's connections to the gateway, which end with it.
@@ -197,7 +195,10 @@ func newWorld(t *testing.T) *world {
 	t.Cleanup(func() {
 		var ending sync.WaitGroup
 		for _, n := range w.nodes {
-			ending.Go(func() { n.endBot(); n.endNode() })
+			if n == nil {
+				continue
+			}
+			ending.Go(n.stop)
 		}
 		ending.Wait()
 	})
@@ -214,38 +215,32 @@ func newWorld(t *testing.T) *world {
 	return w
 }
 
-// start starts a node and its bot.
+// start starts a node with its part of the bot.
 func (w *world) start(i int) {
 	w.t.Helper()
+	made := &botNode{conns: &conns{}}
 	cfg := w.cfgs[i]
 	cfg.Network = machine{w.net.Host(hostOf(i))}
-	n, err := node.New(cfg)
-	if err != nil {
+	cfg.Sources = []node.Source{{
+		Shard:  shard.Config{Name: "helper", Token: "secret", Gateway: "ws://" + w.from.node.GatewayAddress(), Intents: 1<<0 | 1<<9 | 1<<15, Dial: made.conns.dial},
+		Shards: fleet.All(shards),
+		Fleet:  fleet.Config{Every: 100 * time.Millisecond, TTL: 4 * time.Second, Settle: 200 * time.Millisecond, IdentifyInterval: 50 * time.Millisecond},
+	}}
+	var err error
+	if made.node, err = node.New(cfg); err != nil {
 		w.t.Fatal(err)
 	}
-	made := &botNode{node: n, conns: &conns{}, endNode: background(func(ctx context.Context) { _ = n.Run(ctx) })} // one that was killed may say anything
-	<-n.Ready()
-	streams, err1 := n.Streams(w.t.Context(), "")
-	locks, err2 := n.Locks(w.t.Context(), "")
-	if err1 != nil || err2 != nil {
-		w.t.Fatal(err1, err2)
-	}
-	if made.Bot, err = bot.New(bot.Config{
-		Shard: shard.Config{Name: "helper", Token: "secret", Gateway: "ws://" + w.from.node.GatewayAddress(), Intents: 1<<0 | 1<<9 | 1<<15, Dial: made.conns.dial},
-		Fleet: fleet.Config{
-			Node: n.Self(), Shards: fleet.All(shards), Groups: n, Streams: streams, Locks: locks,
-			Every: 100 * time.Millisecond, TTL: 4 * time.Second, Settle: 200 * time.Millisecond, IdentifyInterval: 50 * time.Millisecond,
-		},
-		Live: n, Nodes: w,
-	}); err != nil {
-		w.t.Fatal(err)
-	}
-	made.endBot = background(func(ctx context.Context) {
-		if err := made.Run(ctx); err != nil {
-			w.t.Errorf("%s: %v", cfg.ID, err)
-		}
-	})
+	made.stop = background(func(ctx context.Context) { _ = made.node.Run(ctx) }) // one that was killed may say anything
 	w.nodes[i] = made
+	if made.Bot, err = made.node.Bot(w.t.Context(), "helper"); err != nil {
+		w.t.Fatal(err)
+	}
+}
+
+// stop stops a node in good order.
+func (w *world) stop(i int) {
+	w.nodes[i].stop()
+	w.nodes[i].conns.kill()
 }
 
 // kill has a node's machine die: neither others nor the gateway hear of it any more. What is
@@ -257,8 +252,7 @@ func (w *world) kill(i int) {
 	ended := make(chan struct{})
 	go func() {
 		defer close(ended)
-		n.endBot()
-		n.endNode()
+		n.stop()
 	}()
 	w.t.Cleanup(func() { <-ended })
 }
@@ -271,14 +265,6 @@ func (w *world) at(name eventnode.NodeID) *botNode {
 		}
 	}
 	return nil
-}
-
-// Call implements bot.Nodes.
-func (w *world) Call(ctx context.Context, name eventnode.NodeID, req *clusterv1.SourceRequest, take func(*clusterv1.SourceResponse) error) error {
-	if n := w.at(name); n != nil {
-		return n.Answer(ctx, req, take)
-	}
-	return eventnode.ErrUnavailable
 }
 
 // where is which node has a shard connected.

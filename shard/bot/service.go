@@ -18,23 +18,23 @@ import (
 type Service struct {
 	eventnodev1.UnimplementedSourceServiceServer
 	bots   map[string]*Bot
-	others func(source string) []eventnode.NodeID
+	others func(ctx context.Context, source string) ([]eventnode.NodeID, error)
 }
 
 var _ eventnodev1.SourceServiceServer = (*Service)(nil)
 
 // NewService makes a Service of bots by their names, which do not change. Others says which
 // nodes have a source that this one has not.
-func NewService(bots map[string]*Bot, others func(source string) []eventnode.NodeID) *Service {
+func NewService(bots map[string]*Bot, others func(ctx context.Context, source string) ([]eventnode.NodeID, error)) *Service {
 	return &Service{bots: bots, others: others}
 }
 
 // bot is a bot by its name.
-func (s *Service) bot(source string) (*Bot, error) {
+func (s *Service) bot(ctx context.Context, source string) (*Bot, error) {
 	if b := s.bots[source]; b != nil {
 		return b, nil
 	}
-	if nodes := s.others(source); len(nodes) > 0 {
+	if nodes, err := s.others(ctx, source); err == nil && len(nodes) > 0 {
 		return nil, fmt.Errorf("this node does not run the source %.80q: ask one that does, of %v: %w", source, nodes, eventnode.ErrSourceNotFound)
 	}
 	return nil, fmt.Errorf("no node runs a source %.80q: %w", source, eventnode.ErrSourceNotFound)
@@ -47,7 +47,7 @@ func (s *Service) ListSources(context.Context, *eventnodev1.SourceServiceListSou
 
 // ListShards implements eventnodev1.SourceServiceServer.
 func (s *Service) ListShards(ctx context.Context, req *eventnodev1.SourceServiceListShardsRequest) (*eventnodev1.SourceServiceListShardsResponse, error) {
-	b, err := s.bot(req.GetSource())
+	b, err := s.bot(ctx, req.GetSource())
 	if err != nil {
 		return nil, apierr.ToStatus(err)
 	}
@@ -61,23 +61,23 @@ func (s *Service) ListShards(ctx context.Context, req *eventnodev1.SourceService
 
 // StartShard implements eventnodev1.SourceServiceServer.
 func (s *Service) StartShard(ctx context.Context, req *eventnodev1.SourceServiceStartShardRequest) (*eventnodev1.SourceServiceStartShardResponse, error) {
-	return &eventnodev1.SourceServiceStartShardResponse{}, s.command(req.GetSource(), func(f *fleet.Fleet) error { return f.Start(ctx, int(req.GetShard())) })
+	return &eventnodev1.SourceServiceStartShardResponse{}, s.command(ctx, req.GetSource(), func(f *fleet.Fleet) error { return f.Start(ctx, int(req.GetShard())) })
 }
 
 // StopShard implements eventnodev1.SourceServiceServer.
 func (s *Service) StopShard(ctx context.Context, req *eventnodev1.SourceServiceStopShardRequest) (*eventnodev1.SourceServiceStopShardResponse, error) {
-	return &eventnodev1.SourceServiceStopShardResponse{}, s.command(req.GetSource(), func(f *fleet.Fleet) error { return f.Stop(ctx, int(req.GetShard())) })
+	return &eventnodev1.SourceServiceStopShardResponse{}, s.command(ctx, req.GetSource(), func(f *fleet.Fleet) error { return f.Stop(ctx, int(req.GetShard())) })
 }
 
 // MoveShard implements eventnodev1.SourceServiceServer.
 func (s *Service) MoveShard(ctx context.Context, req *eventnodev1.SourceServiceMoveShardRequest) (*eventnodev1.SourceServiceMoveShardResponse, error) {
-	return &eventnodev1.SourceServiceMoveShardResponse{}, s.command(req.GetSource(), func(f *fleet.Fleet) error {
+	return &eventnodev1.SourceServiceMoveShardResponse{}, s.command(ctx, req.GetSource(), func(f *fleet.Fleet) error {
 		return f.Move(ctx, int(req.GetShard()), eventnode.NodeID(req.GetNode()))
 	})
 }
 
-func (s *Service) command(source string, do func(*fleet.Fleet) error) error {
-	b, err := s.bot(source)
+func (s *Service) command(ctx context.Context, source string, do func(*fleet.Fleet) error) error {
+	b, err := s.bot(ctx, source)
 	if err == nil {
 		err = do(b.fleet)
 	}
@@ -86,7 +86,7 @@ func (s *Service) command(source string, do func(*fleet.Fleet) error) error {
 
 // LookUp implements eventnodev1.SourceServiceServer.
 func (s *Service) LookUp(ctx context.Context, req *eventnodev1.SourceServiceLookUpRequest) (*eventnodev1.SourceServiceLookUpResponse, error) {
-	b, err := s.bot(req.GetSource())
+	b, err := s.bot(ctx, req.GetSource())
 	if err != nil {
 		return nil, apierr.ToStatus(err)
 	}
@@ -96,7 +96,7 @@ func (s *Service) LookUp(ctx context.Context, req *eventnodev1.SourceServiceLook
 
 // ListCache implements eventnodev1.SourceServiceServer.
 func (s *Service) ListCache(ctx context.Context, req *eventnodev1.SourceServiceListCacheRequest) (*eventnodev1.SourceServiceListCacheResponse, error) {
-	b, err := s.bot(req.GetSource())
+	b, err := s.bot(ctx, req.GetSource())
 	if err != nil {
 		return nil, apierr.ToStatus(err)
 	}

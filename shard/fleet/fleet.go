@@ -58,7 +58,7 @@ func New(cfg Config) (*Fleet, error) {
 	b := newBell()
 	return &Fleet{
 		cfg: cfg, metrics: m, control: newControl(cfg, b), keeper: newKeeper(cfg, m, b), adviser: newAdviser(cfg.Advise),
-		scope: cfg.Groups.Scope("shards." + cfg.Source), bell: b, ended: make(chan struct{}), telling: make(chan struct{}, 1),
+		scope: cfg.Groups.Scope(scopeOf(cfg.Source)), bell: b, ended: make(chan struct{}), telling: make(chan struct{}, 1),
 		settled: settling{after: cfg.Settle}, workers: map[int]*worker{},
 	}, nil
 }

@@ -1,6 +1,7 @@
 package fleet
 
 import (
+	"context"
 	"slices"
 
 	"github.com/eventnode/eventnode"
@@ -34,3 +35,19 @@ func (f *Fleet) Runners() (nodes []eventnode.NodeID) {
 	}
 	return slices.DeleteFunc(slices.Compact(slices.Sorted(slices.Values(runners))), func(n eventnode.NodeID) bool { return n == f.cfg.Node.ID })
 }
+
+// Runners is which nodes run a source, sorted, as a node has heard.
+func Runners(ctx context.Context, g Groups, source string) (nodes []eventnode.NodeID, err error) {
+	members, err := g.Scope(scopeOf(source)).Members(ctx, groupRunners)
+	if err != nil {
+		return nil, err
+	}
+	for _, m := range members {
+		nodes = append(nodes, m.Member.Node.ID)
+	}
+	slices.Sort(nodes)
+	return slices.Compact(nodes), nil
+}
+
+// scopeOf is the scope of a source's groups.
+func scopeOf(source string) string { return "shards." + source }
