@@ -25,6 +25,7 @@
 //	link: frames of events, gaps  -> dispatch
 //	groups: interest in a topic   -> dispatch.SetInterest
 //	dispatch: first subscriber    -> groups, one membership of this node
+//	link: another node asks       -> chat, sources
 //
 // Nodes hold interest in topics as members of groups in a reserved scope, so
 // there is one membership mechanism in the system.

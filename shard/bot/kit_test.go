@@ -2,6 +2,7 @@ package bot_test
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"math/rand/v2"
 	"net"
@@ -13,6 +14,7 @@ import (
 	"time"
 
 	"github.com/hashicorp/memberlist"
+	"google.golang.org/grpc"
 
 	"github.com/eventnode/eventnode"
 	"github.com/eventnode/eventnode/chat/directory"
@@ -289,4 +291,21 @@ func (w *world) where(index int) (at int) {
 		return nil
 	})
 	return at
+}
+
+// dialer reaches the nodes.
+func (w *world) dialer() grpc.DialOption {
+	return grpc.WithContextDialer(func(ctx context.Context, address string) (net.Conn, error) {
+		return w.net.Host("10.255.0.1").Dial(ctx, address)
+	})
+}
+
+// nameOf is the name in an object.
+func nameOf(t *testing.T, data []byte) string {
+	t.Helper()
+	var named struct{ Name string }
+	if err := json.Unmarshal(data, &named); err != nil {
+		t.Fatal(err)
+	}
+	return named.Name
 }
