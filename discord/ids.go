@@ -5,12 +5,12 @@ import (
 	"fmt"
 	"strconv"
 
-	"github.com/eventnode/eventnode/sessions"
+	"github.com/eventnode/eventnode/snowflake"
 )
 
 // Snowflake is the id of everything that has one. In JSON it is a string; a number is
 // understood.
-type Snowflake = sessions.Snowflake
+type Snowflake = snowflake.ID
 
 // Permissions are bits, by the protocol's table. In JSON they are a string of decimal
 // digits; a number is understood.
