@@ -408,6 +408,21 @@ func (m *model) moved(s *modelSession, to int) {
 		return !ok
 	})
 	m.loseSight(s)
+	m.disagree(s)
+}
+
+// disagree has a session that has moved know nothing of who plays several games at once: of
+// these each node shows the one that it heard of first.
+func (m *model) disagree(s *modelSession) {
+	for _, u := range modelUsers {
+		for _, g := range append(slices.Clone(modelGuilds), 0) {
+			if len(slices.Compact(m.appears(s.node, u, g))) > 1 {
+				key := strings.TrimSuffix(u.String()+" "+g.String(), " 0")
+				delete(s.sees, key)
+				s.stale[key] = s.c.s.Seq()
+			}
+		}
+	}
 }
 
 // meanwhile is what happens between two steps of a move.
