@@ -76,6 +76,10 @@ func (m *chatModel) admits(s *talker, topic string) (ok, otherShard bool) {
 
 func (m *chatModel) subscribe() {
 	u, topic, f := m.anyUser(), m.anyTopic(), talkFlags{m.rnd.IntN(2) == 0, m.rnd.IntN(2) == 0}
+	if s := m.anybody(); s != nil && m.rnd.IntN(3) > 0 { // something that he has
+		topics := append(slices.Sorted(maps.Keys(s.subs)), topic)
+		u, topic = s.user, topics[m.rnd.IntN(len(topics))]
+	}
 	if strings.HasPrefix(topic, "user") || strings.HasPrefix(topic, "member") {
 		return
 	}
@@ -271,6 +275,14 @@ var talkNeeds = map[string][2]uint64{
 
 var talkTypes = slices.Sorted(maps.Keys(talkNeeds))
 
+// anyType is one with flags as often as one without.
+func (m *chatModel) anyType() string {
+	if m.rnd.IntN(3) == 0 {
+		return []string{"PRESENCE_OTHER", "TYPING_START"}[m.rnd.IntN(2)]
+	}
+	return talkTypes[m.rnd.IntN(len(talkTypes))]
+}
+
 // dispatch sends an event from some node. Who is to get it is said in the answer; of nodes
 // without a link their names are.
 func (m *chatModel) dispatch() {
@@ -285,7 +297,7 @@ func (m *chatModel) dispatch() {
 		e.Guild = fmt.Sprint(m.anyGuild())
 	}
 	n := m.anyNode()
-	req := &eventnodev1.ChatServiceDispatchRequest{Type: talkTypes[m.rnd.IntN(len(talkTypes))], List: true, Only: m.anyFilter(), Except: m.anyFilter()}
+	req := &eventnodev1.ChatServiceDispatchRequest{Type: m.anyType(), List: true, Only: m.anyFilter(), Except: m.anyFilter()}
 	for range 1 + m.rnd.IntN(3)*m.rnd.IntN(2) {
 		req.Topics = append(req.Topics, m.anyTopic())
 	}

@@ -221,7 +221,7 @@ func (m *chatModel) open() {
 	}
 	m.note("%s opens for user %d at n%d, shard %d/%d, intents %b, %s", s.name, s.user, s.node, s.shard, s.shards, s.intents, s.status)
 	s.c = m.nodes[s.node].connect(m.t)
-	_, err := s.c.Identify(waiting(m.t), fmt.Sprint("token", s.user), map[string]any{
+	ready, err := s.c.Identify(waiting(m.t), fmt.Sprint("token", s.user), map[string]any{
 		"intents": s.intents, "shard": []uint64{s.shard, s.shards}, "presence": map[string]any{"status": s.status, "activities": []any{}, "since": nil, "afk": false},
 	})
 	if err != nil {
@@ -238,6 +238,41 @@ func (m *chatModel) open() {
 	}
 	for _, f := range m.dir.Friends(snowflake(s.user)) {
 		s.subs[fmt.Sprint("friend:", f)] = talkFlags{}
+	}
+	m.ready(s, ready)
+}
+
+// ready takes the presences that READY has: who is not among them is offline.
+func (m *chatModel) ready(s *talker, ready json.RawMessage) {
+	var d struct {
+		Presences json.RawMessage
+		Guilds    []struct {
+			ID        string
+			Members   []struct{ User struct{ ID string } }
+			Presences []struct {
+				User   struct{ ID string }
+				Status string
+			}
+		}
+	}
+	if err := json.Unmarshal(ready, &d); err != nil {
+		m.fatal("%s is ready: %v", s.name, err)
+	}
+	for _, f := range m.dir.Friends(snowflake(s.user)) {
+		s.sees[f.String()] = "offline"
+	}
+	m.see(s, string(d.Presences))
+	for _, g := range d.Guilds {
+		for _, u := range g.Members {
+			s.sees[u.User.ID+" "+g.ID] = "offline"
+		}
+		for _, p := range g.Presences {
+			s.sees[p.User.ID+" "+g.ID] = p.Status
+		}
+		delete(s.sees, fmt.Sprint(s.user, " ", g.ID))
+	}
+	if s.intents&(1<<8) == 0 { // then he is not told of those in guilds
+		maps.DeleteFunc(s.sees, func(key, _ string) bool { return strings.Contains(key, " ") })
 	}
 }
 
@@ -274,10 +309,9 @@ func (m *chatModel) resume() {
 	}
 	if to != s.node {
 		s.travelled, s.moved = s.travelled || m.split, time.Now()
+		clear(s.sees) // the other node may not have told him what this one knows
 	}
-	if s.node = to; m.split {
-		clear(s.sees) // what he was told by the other node may not be so here
-	}
+	s.node = to
 }
 
 func (m *chatModel) resumeAt(s *talker, to int) error {
