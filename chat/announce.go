@@ -83,6 +83,7 @@ func (h *Hub) toSay() (more, less []string, ended []sessions.ID) {
 		return err == nil
 	})
 	h.ended = nil
+	h.journal.tellAll(h.table.changed)
 	return more, less, ended
 }
 
@@ -122,8 +123,19 @@ func (h *Hub) failed(what string, err error) {
 	h.log.Warn("something could not be done", "what", what, "error", err)
 }
 
-// settle tells the other nodes, and waits until they know.
+// settle tells the other nodes, and waits until they know; and the journal, if there is one.
 func (h *Hub) settle(ctx context.Context) (missing []eventnode.NodeID) {
 	_ = h.say(ctx) // Run says it later
-	return h.cfg.Cluster.Wait(ctx)
+	missing = h.cfg.Cluster.Wait(ctx)
+	if h.confirm(ctx) != nil {
+		missing = append(missing, h.cfg.Node.ID)
+	}
+	return missing
+}
+
+// confirm waits until what was said to the journal is written.
+func (h *Hub) confirm(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, h.cfg.CallTimeout)
+	defer cancel()
+	return h.journal.flush(ctx)
 }

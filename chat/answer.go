@@ -42,7 +42,9 @@ func (h *Hub) answer(ctx context.Context, from eventnode.NodeID, req *clusterv1.
 	case *clusterv1.ChatRequest_Lend:
 		return h.lend(ctx, what.Lend), nil
 	case *clusterv1.ChatRequest_Take:
-		return h.give(from, what.Take), nil
+		return h.give(ctx, from, what.Take), nil
+	case *clusterv1.ChatRequest_Flush:
+		return &clusterv1.ChatResponse{What: &clusterv1.ChatResponse_Flush{Flush: &clusterv1.ChatBarrier{}}}, h.journal.flush(ctx)
 	default:
 		return nil, fmt.Errorf("this node does not know what it is asked; is it older than the other one?: %w", eventnode.ErrUnavailable)
 	}

@@ -98,6 +98,8 @@ type Delivery struct {
 	stripped     *sessions.Event
 	reached      []sessions.ID
 	after        map[*sessions.Session]bool // not nil: it looks for those who have moved
+	alone        *sessions.Session          // not nil: it is for nobody else, and not sent yet
+	kept         *sessions.Event            // what that one is to be sent
 }
 
 // Type is the event's type.
@@ -111,6 +113,12 @@ func (d *Delivery) Subscribers() iter.Seq[*sessions.Session] {
 	return func(yield func(*sessions.Session) bool) {
 		in := d.table().topics[d.topic]
 		if in == nil {
+			return
+		}
+		if d.alone != nil {
+			if f, ok := in.flags(d.alone); ok && f.wanted(d.event.Type) {
+				yield(d.alone)
+			}
 			return
 		}
 		for _, o := range in.list {
@@ -134,7 +142,7 @@ func (d *Delivery) OfUser(user sessions.Snowflake) []*sessions.Session {
 	if d.after != nil {
 		return d.hub.departed.byUser[user]
 	}
-	return d.hub.manager.OfUser(user)
+	return d.aloneOf(d.hub.manager.OfUser(user))
 }
 
 // OfGuild are those whose shard has a guild. Do not change the slice.
@@ -177,7 +185,7 @@ func (d *Delivery) send(s *sessions.Session, e *sessions.Event) bool {
 	if d.hides(s) {
 		e = d.withoutContent(e)
 	}
-	if _, err := s.Send(e); err != nil {
+	if !d.put(s, e) {
 		return false
 	}
 	if d.many {
@@ -205,7 +213,7 @@ func (d *Delivery) wanted(s *sessions.Session) bool {
 
 // variant is the event with another payload.
 func (d *Delivery) variant(data []byte) *sessions.Event {
-	return &sessions.Event{Type: d.event.Type, Data: data, Origin: d.event.Origin}
+	return &sessions.Event{Type: d.event.Type, Data: data, Origin: d.event.Origin, View: true}
 }
 
 // filter chooses sessions.

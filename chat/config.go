@@ -51,6 +51,8 @@ type Config struct {
 	MaxFilter int
 	// CallTimeout is how long other nodes are waited for. Defaults to 3 s.
 	CallTimeout time.Duration
+	// Journal has sessions outlive their nodes; the same on all nodes. Defaults to none.
+	Journal *Journal
 	// Logger takes what operators should know. Defaults to none.
 	Logger *slog.Logger
 	// Registerer takes the metrics. Defaults to none.

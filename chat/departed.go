@@ -122,7 +122,7 @@ func (h *Hub) sendOn(ctx context.Context, c *clusterv1.ChatDispatch, moved map[e
 			only.SessionIds = append(only.SessionIds, string(s.ID()))
 		}
 		on := proto.CloneOf(c)
-		on.Request.Only, on.Request.Except = only, nil
+		on.Request.Only, on.Request.Except, on.SentOn = only, nil, true
 		resp, err := h.cfg.Cluster.Call(ctx, node, &clusterv1.ChatRequest{
 			Position: h.cfg.Progress.Applied().String(), What: &clusterv1.ChatRequest_Dispatch{Dispatch: on},
 		})

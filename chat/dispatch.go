@@ -29,11 +29,17 @@ func (h *Hub) Dispatch(ctx context.Context, req *eventnodev1.ChatServiceDispatch
 	}
 	h.metrics.dispatched.Inc()
 	d := &clusterv1.ChatDispatch{Request: req, Origin: h.life, Number: h.number.Add(1)}
+	written, err := h.journal.dispatched(d.GetNumber(), req) // before it is asked who wants it
+	if err != nil {
+		return nil, err
+	}
 	answer := &eventnodev1.ChatServiceDispatchResponse{}
 	missing := h.everywhere(ctx, h.nodesOf(req.GetTopics()), &clusterv1.ChatRequest{What: &clusterv1.ChatRequest_Dispatch{Dispatch: d}},
 		func(r *clusterv1.ChatResponse) { addReached(answer, r.GetDispatch()) })
 	answer.Missing = allNames(answer.Missing, missing)
-	return answer, nil
+	ctx, cancel := context.WithTimeout(ctx, h.cfg.CallTimeout)
+	defer cancel()
+	return answer, h.journal.wait(ctx, written)
 }
 
 func addReached(sum, part *eventnodev1.ChatServiceDispatchResponse) {
@@ -116,6 +122,9 @@ func (h *Hub) dispatch(ctx context.Context, c *clusterv1.ChatDispatch) (*eventno
 	d := h.delivery(e, len(req.GetTopics()) > 1 || h.others[kindOf(req.GetTopics()[0])])
 	d.only, d.except = newFilter(req.GetOnly()), newFilter(req.GetExcept())
 	moved := h.deliver(d, req.GetTopics())
+	if !c.GetSentOn() { // else this node may be sent it once more, for others
+		h.journal.handled(e.Origin)
+	}
 	h.metrics.delivered.Add(float64(len(d.reached)))
 	answer := &eventnodev1.ChatServiceDispatchResponse{Reached: uint64(len(d.reached))}
 	if req.GetList() {

@@ -38,7 +38,8 @@
 // # Guarantees
 //
 //   - An event is in the logs of all sessions that it is for when Dispatch returns, but for
-//     those of nodes that the answer names. Two calls one after the other arrive in that
+//     those of nodes that the answer names; with a [Journal] these have it when their clients
+//     come back elsewhere. Two calls one after the other arrive in that
 //     order, whatever their topics.
 //   - A session gets an event once, however many topics match, and also while it moves.
 //   - A session that has ended, or fails, disturbs no other one.
@@ -70,8 +71,10 @@
 // A node that does not answer in time is named in the answer: its sessions may have got the
 // event or not, nothing is sent again. In a split an event reaches the sessions of those nodes
 // that the dispatching one reaches, and a session can be resumed from these. What a node could
-// not say of itself it says again. The sessions of a node that dies are lost; those of one
-// that goes down are handed to the others by [Hub.HandOver].
+// not say of itself it says again. The sessions of a node that goes down are handed to the
+// others by [Hub.HandOver]. Those of one that dies are lost, unless there is a [Journal]: then
+// a client resumes at any other node, and has what was dispatched by calls that did not fail.
+// Nodes that cannot write to the journal show clients nothing new, and take none.
 //
 // A session that moves between nodes which see different nodes, or learn of a presence at
 // different times, may show an old presence of somebody until that changes again.

@@ -45,6 +45,7 @@ type Hub struct {
 	life    uint64        // tells this life of the node from all others, in origins
 	number  atomic.Uint64 // of the newest event from here
 	kick    chan struct{} // one place: there are interests or ends to be told
+	journal *diary        // nil: nothing is journaled
 	moving  chan struct{} // a place for each session that moves here
 	leaving atomic.Bool   // HandOver was called
 
@@ -57,6 +58,8 @@ type Hub struct {
 	// departed are sessions that have moved to other nodes.
 	departed *departed
 	ended    []sessions.ID // to be unregistered
+	// suspects are sessions of this node that another one says it has; with a journal.
+	suspects map[sessions.ID]bool
 
 	// wantMu guards which other nodes want what and where sessions are; saying orders what
 	// this one says of itself.
@@ -95,6 +98,12 @@ func New(cfg Config) (*Hub, error) {
 		h.others[b.Kind()] = true
 	}
 	cfg.Sessions.OnEnd, cfg.Sessions.Registerer = h.onEnd, cfg.Registerer
+	if h.journal, err = newDiary(h); err != nil {
+		return nil, err
+	}
+	if h.journal != nil {
+		cfg.Sessions.OnSend, h.table.changed = h.journal.onSend, map[*sessions.Session]bool{}
+	}
 	if h.manager, err = sessions.New(cfg.Sessions); err != nil {
 		return nil, err
 	}
@@ -109,6 +118,7 @@ func (h *Hub) Sessions() *sessions.Manager { return h.manager }
 func (h *Hub) Run(ctx context.Context) error {
 	g, running := errgroup.WithContext(ctx)
 	g.Go(func() error { return h.manager.Run(running) })
+	g.Go(func() error { return h.journal.run(running, h.due) })
 	g.Go(func() error { return h.keepSaying(running) })
 	err := g.Wait()
 	h.manager.Close()
@@ -134,6 +144,7 @@ func (h *Hub) ready(ctx context.Context) error {
 
 // onEnd forgets a session that has ended.
 func (h *Hub) onEnd(s *sessions.Session, why sessions.Reason) {
+	h.journal.over(s, why)
 	h.mu.Lock()
 	h.table.drop(s)
 	h.lists.leave(s)

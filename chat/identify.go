@@ -30,6 +30,10 @@ func (h *Hub) Identify(ctx context.Context, who sessions.Identity, p sessions.Pr
 		return nil, err
 	}
 	h.settle(ctx)
+	if err := h.confirm(ctx); err != nil {
+		h.manager.End(s.ID())
+		return nil, err
+	}
 	return s, nil
 }
 
@@ -51,8 +55,10 @@ func (h *Hub) open(who sessions.Identity, p sessions.Presence, hello sessions.He
 		return nil, err
 	}
 	s.SetPresence(p)
+	h.journal.open(s, firstGeneration)
 	h.greet(s, guilds, hello)
 	h.subscribeToAll(s, guilds)
+	h.journal.complete(s, eventnode.Position{})
 	return s, nil
 }
 
@@ -107,7 +113,7 @@ type guildCreate struct {
 	Presences []presenceObject `json:"presences"`
 }
 
-// greet sends READY. An application is told of its guilds one by one after that, as the
+// greet sends READY, and what belongs to it. An application is told of its guilds one by one after that, as the
 // protocol has it; a person has them in READY.
 func (h *Hub) greet(s *sessions.Session, guilds []sessions.Snowflake, hello sessions.Hello) {
 	look := h.cfg.Directory
@@ -134,6 +140,9 @@ func (h *Hub) greet(s *sessions.Session, guilds []sessions.Snowflake, hello sess
 		}
 	}
 	h.make("READY", r, s.Greet)
+	if !s.Bot && hello.Version == supplementalVersion {
+		h.make("READY_SUPPLEMENTAL", supplemental(&r), s.Greet)
+	}
 	if s.Bot && s.Intents&IntentGuilds != 0 {
 		for _, g := range guilds {
 			h.make("GUILD_CREATE", h.guildFor(s, g), s.Greet)
@@ -195,6 +204,10 @@ func (h *Hub) make(eventType string, payload any, send func(*sessions.Event)) {
 // SetPresence says what a session says of its user now.
 func (h *Hub) SetPresence(ctx context.Context, s *sessions.Session, p sessions.Presence) error {
 	s.SetPresence(p)
+	h.mu.Lock()
+	h.table.note(s)
+	h.mu.Unlock()
+	h.kickOff()
 	return h.register(ctx, s)
 }
 

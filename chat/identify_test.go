@@ -100,6 +100,65 @@ func TestReady(t *testing.T) {
 	}
 }
 
+// LC-T6: a client of version 9 for a person gets READY_SUPPLEMENTAL right behind READY, with
+// lists in the order of READY's guilds, and with his friends; nobody else gets it.
+func TestReadySupplemental(t *testing.T) {
+	w := peopled(t)
+	w.open(1, whole(ann), sessions.Presence{Status: sessions.Idle})
+	told := func(version int, bot bool) (types []string, last *sessions.Event) {
+		who := whole(ben)
+		who.Bot, who.Intents = bot, AllIntents
+		s, err := w.nodes[0].hub.Identify(t.Context(), who, sessions.Presence{Status: sessions.Online}, sessions.Hello{Version: version})
+		if err != nil {
+			t.Fatal(err)
+		}
+		k, err := s.Attach(0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		got, err := k.Take(nil, 10)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, e := range got {
+			types, last = append(types, e.Event.Type), e.Event
+		}
+		return types, last
+	}
+	for _, c := range []struct {
+		version int
+		bot     bool
+		want    string
+	}{{10, false, "[READY]"}, {9, true, "[READY GUILD_CREATE GUILD_CREATE]"}, {9, false, "[READY READY_SUPPLEMENTAL]"}} {
+		if types, _ := told(c.version, c.bot); fmt.Sprint(types) != c.want {
+			t.Errorf("version %d, bot %v: %v, want %s", c.version, c.bot, types, c.want)
+		}
+	}
+	_, e := told(9, false)
+	type seen struct {
+		ID     string `json:"user_id"`
+		Status string
+	}
+	got := read[struct {
+		Guilds []struct {
+			ID    string
+			Voice *[]struct{} `json:"voice_states"`
+		}
+		Members   [][]struct{} `json:"merged_members"`
+		Presences struct {
+			Guilds  [][]seen
+			Friends []seen
+		} `json:"merged_presences"`
+		Private *[]struct{} `json:"lazy_private_channels"`
+	}](t, e)
+	if len(got.Guilds) != 2 || got.Guilds[0].ID != one.String() || got.Guilds[1].ID != two.String() || got.Guilds[0].Voice == nil || got.Private == nil {
+		t.Errorf("%s", e.Data)
+	}
+	if len(got.Members) != 2 || len(got.Presences.Guilds) != 2 || !slices.Contains(got.Presences.Guilds[1], seen{"1", "idle"}) || fmt.Sprint(got.Presences.Friends) != "[{1 idle}]" {
+		t.Errorf("%s", e.Data)
+	}
+}
+
 // An application is told of guilds one by one after READY, those of its shard; without the
 // intent of none, and without that of presences of nobody's.
 func TestReadyOfAnApplication(t *testing.T) {

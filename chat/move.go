@@ -38,8 +38,14 @@ import (
 // Session.Attach does.
 func (h *Hub) Resume(ctx context.Context, user sessions.Snowflake, sid sessions.ID, seen uint64) (*sessions.Socket, error) {
 	s, err := h.manager.SessionOf(user, sid)
+	if err == nil {
+		err = h.stillMine(ctx, s)
+	}
 	if errors.Is(err, sessions.ErrNotFound) {
 		s, err = h.fetch(ctx, user, sid, seen)
+		if h.journal != nil && recoverable(err) {
+			s, err = h.recover(ctx, user, sid, seen, err)
+		}
 	}
 	if err != nil {
 		return nil, err
@@ -100,6 +106,7 @@ func (h *Hub) fetchFrom(ctx context.Context, node eventnode.NodeID, user session
 	if err != nil {
 		return nil, err
 	}
+	since := h.journal.recently()
 	s, err := h.adopt(ctx, user, sid, record)
 	if err != nil {
 		return nil, err
@@ -109,7 +116,11 @@ func (h *Hub) fetchFrom(ctx context.Context, node eventnode.NodeID, user session
 		h.manager.End(sid)
 		return nil, err
 	}
-	s.Complete(log.GetFirst(), eventsFromProto(log.GetEvents()))
+	complete := func() { s.Complete(log.GetFirst(), eventsFromProto(log.GetEvents())) }
+	if err := h.goOn(ctx, s, log.GetGeneration(), since, complete); err != nil {
+		return nil, err
+	}
+	s.Release(seen) // the other node has let the client see it
 	h.watchAgain(s, record.GetWatches())
 	return s, nil
 }
@@ -230,14 +241,19 @@ func (h *Hub) watchAgain(s *sessions.Session, watches []*clusterv1.ChatWatch) {
 func (h *Hub) lend(ctx context.Context, req *clusterv1.ChatLend) *clusterv1.ChatResponse {
 	s, err := h.manager.SessionOf(id(req.GetUserId()), sessions.ID(req.GetSessionId()))
 	if err != nil {
-		return refuse(err)
+		return h.unknown(sessions.ID(req.GetSessionId()), err)
+	}
+	if err := h.stillMine(ctx, s); err != nil {
+		return h.unknown(s.ID(), err)
 	}
 	if s.Attached() && !h.cfg.Release(ctx, s) {
-		return refuse(sessions.ErrAttached)
+		resp := refuse(sessions.ErrAttached)
+		resp.Life = h.life
+		return resp
 	}
 	h.mu.RLock()
 	defer h.mu.RUnlock()
-	return &clusterv1.ChatResponse{What: &clusterv1.ChatResponse_Lend{Lend: h.record(s)}}
+	return &clusterv1.ChatResponse{What: &clusterv1.ChatResponse_Lend{Lend: h.record(s)}, Life: h.life}
 }
 
 // record is a session without its events. The caller holds mu.
@@ -258,24 +274,29 @@ func (h *Hub) record(s *sessions.Session) *clusterv1.ChatRecord {
 
 // give ends a session here and hands over what its client has not seen. A node that goes
 // down gives what it has: the client may have more than the oldest that is kept.
-func (h *Hub) give(to eventnode.NodeID, req *clusterv1.ChatTake) *clusterv1.ChatResponse {
+func (h *Hub) give(ctx context.Context, to eventnode.NodeID, req *clusterv1.ChatTake) *clusterv1.ChatResponse {
 	user, sid := id(req.GetUserId()), sessions.ID(req.GetSessionId())
 	s, err := h.depart(user, sid, to)
 	if err != nil {
-		return refuse(err)
+		return h.unknown(sid, err)
+	}
+	generation, done, err := h.journal.pass(ctx, s)
+	if err != nil {
+		h.stay(s)
+		return h.unknown(sid, err)
 	}
 	first, events, err := h.manager.Give(user, sid, req.GetSeen())
 	if _, gap := errors.AsType[*sessions.GapError](err); gap && h.leaving.Load() {
 		first, events, err = h.manager.GiveAll(user, sid)
 	}
-	if err != nil {
+	if done(err == nil); err != nil {
 		h.stay(s)
 		return refuse(err)
 	}
-	log := &clusterv1.ChatLog{First: first}
+	log := &clusterv1.ChatLog{First: first, Generation: generation}
 	for _, e := range events {
 		log.Events = append(log.Events, &clusterv1.ChatLogged{
-			Type: e.Type, Data: e.Data, Origin: e.Origin.Node, Number: e.Origin.Number, State: e.State,
+			Type: e.Type, Data: e.Data, Origin: e.Origin.Node, Number: e.Origin.Number, State: e.State, View: e.View,
 		})
 	}
 	return &clusterv1.ChatResponse{What: &clusterv1.ChatResponse_Take{Take: log}}
@@ -303,7 +324,7 @@ func (h *Hub) stay(s *sessions.Session) {
 func eventsFromProto(logged []*clusterv1.ChatLogged) (events []*sessions.Event) {
 	for _, l := range logged {
 		events = append(events, &sessions.Event{
-			Type: l.GetType(), Data: l.GetData(), State: l.GetState(), Origin: sessions.Origin{Node: l.GetOrigin(), Number: l.GetNumber()},
+			Type: l.GetType(), Data: l.GetData(), State: l.GetState(), View: l.GetView(), Origin: sessions.Origin{Node: l.GetOrigin(), Number: l.GetNumber()},
 		})
 	}
 	return events

@@ -73,6 +73,7 @@ func (h *Hub) SetSession(node eventnode.NodeID, sid sessions.ID, meta *clusterv1
 	if meta == nil {
 		h.roster.remove(p)
 	} else {
+		h.doubt(node, sid)
 		h.roster.set(p, entry{user, sessions.Shard{Index: meta.GetShard(), Count: meta.GetShards()}, presenceFromProto(meta.GetPresence())})
 	}
 	h.tellPresence(user, before)

@@ -24,6 +24,9 @@ type table struct {
 	of     map[*sessions.Session][]*subscribers
 	// moved are topics whose being wanted may have changed since it was last taken.
 	moved map[string]bool
+	// changed are sessions whose subscriptions have changed since it was last emptied; nil:
+	// nobody wants to know.
+	changed map[*sessions.Session]bool
 }
 
 // subscribers of one topic, about in the order they came: so is most of what belongs to
@@ -89,6 +92,13 @@ func (t *table) add(s *sessions.Session, topic string, f Flags) {
 	if in.set(s, f) {
 		t.of[s] = append(t.of[s], in)
 	}
+	t.note(s)
+}
+
+func (t *table) note(s *sessions.Session) {
+	if t.changed != nil {
+		t.changed[s] = true
+	}
 }
 
 // remove unsubscribes, and reports whether there was something.
@@ -107,6 +117,7 @@ func (t *table) remove(s *sessions.Session, topic string) bool {
 
 // forget takes a topic from what a session subscribes to.
 func (t *table) forget(s *sessions.Session, in *subscribers) {
+	t.note(s)
 	rest := t.of[s]
 	i := slices.Index(rest, in)
 	rest[i] = rest[len(rest)-1]
@@ -135,6 +146,7 @@ func (t *table) drop(s *sessions.Session) {
 		t.leave(s, in)
 	}
 	delete(t.of, s)
+	delete(t.changed, s)
 }
 
 // clear ends all subscriptions to a topic and says how many there were. With keep the

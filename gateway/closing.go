@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"log/slog"
+	"os"
 	"time"
 
 	"github.com/gobwas/ws"
@@ -69,6 +70,19 @@ func (c *connection) leave() {
 func (c *connection) kill() {
 	c.leave()
 	_ = c.conn.Close()
+}
+
+// broke cuts off a connection that takes nothing any more. One whose client does not read is
+// a line in the log: no close frame would reach it.
+func (c *connection) broke(err error) {
+	if errors.Is(err, os.ErrDeadlineExceeded) {
+		c.mu.Lock()
+		if c.code == 0 {
+			c.code, c.reason = closeAbnormal, "the client did not read for too long"
+		}
+		c.mu.Unlock()
+	}
+	c.kill()
 }
 
 // reconnect tells the client to resume elsewhere. Nothing is written behind that: the

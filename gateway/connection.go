@@ -12,7 +12,7 @@ import (
 
 	"github.com/gobwas/ws"
 
-	"github.com/eventnode/eventnode/gateway/internal/encoding"
+	"github.com/eventnode/eventnode/internal/encoding"
 	"github.com/eventnode/eventnode/sessions"
 )
 
@@ -57,7 +57,7 @@ func newConnection(g *Gateway, conn net.Conn, from io.Reader, want asked) *conne
 	}
 	c.out = outgoing{
 		conn: conn, timeout: g.cfg.WriteTimeout, metrics: g.metrics, writers: g.writers,
-		codec: encoding.NewWriter(want.format, want.compression), lag: c.lag, broken: c.kill,
+		codec: encoding.NewWriter(want.format, want.compression), lag: c.lag, broken: c.broke,
 	}
 	if tcp, ok := conn.(*net.TCPConn); ok {
 		c.out.raw, _ = tcp.SyscallConn() // fails if it is closed

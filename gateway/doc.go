@@ -12,6 +12,8 @@
 //	client    IDENTIFY       a token, intents, a shard, a presence
 //	gateway   READY, …       the events of a new session, numbered from 1 on
 //
+// Version 9 of a person's client gets READY_SUPPLEMENTAL behind READY, if the back end has it.
+//
 // A client whose connection is lost connects again, to any node:
 //
 //	client    RESUME         a token, the session, the newest number that it has seen

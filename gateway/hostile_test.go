@@ -272,6 +272,9 @@ func TestSlowReader(t *testing.T) {
 			if !c.gap {
 				eventually(t, "it is cut off", func() bool { return e.metric("connections", "") == 1 })
 				e.world.session(lost.ID())
+				if log := e.log.String(); !strings.Contains(log, `code=1006 reason="the client did not read for too long"`) {
+					t.Error(log)
+				}
 				return
 			}
 			end := slow.closes(gateway.CloseUnknown) // it reads what was written, and then that

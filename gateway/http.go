@@ -13,7 +13,7 @@ import (
 	"github.com/gobwas/ws"
 
 	"github.com/eventnode/eventnode"
-	"github.com/eventnode/eventnode/gateway/internal/encoding"
+	"github.com/eventnode/eventnode/internal/encoding"
 )
 
 // Handler serves the WebSocket at / and /ws, and what client libraries ask before: GET

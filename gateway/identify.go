@@ -8,7 +8,7 @@ import (
 	"time"
 
 	"github.com/eventnode/eventnode"
-	"github.com/eventnode/eventnode/gateway/internal/encoding"
+	"github.com/eventnode/eventnode/internal/encoding"
 	"github.com/eventnode/eventnode/sessions"
 )
 

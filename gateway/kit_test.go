@@ -25,7 +25,7 @@ import (
 
 	"github.com/eventnode/eventnode/gateway"
 	"github.com/eventnode/eventnode/gateway/gatewaytest"
-	"github.com/eventnode/eventnode/gateway/internal/encoding"
+	"github.com/eventnode/eventnode/internal/encoding"
 	"github.com/eventnode/eventnode/sessions"
 )
 

@@ -8,7 +8,7 @@ import (
 
 	"github.com/gobwas/ws"
 
-	"github.com/eventnode/eventnode/gateway/internal/encoding"
+	"github.com/eventnode/eventnode/internal/encoding"
 	"github.com/eventnode/eventnode/sessions"
 )
 
@@ -29,8 +29,8 @@ type outgoing struct {
 	writers *writers
 	// lag is told what ended the socket, by the goroutine that writes.
 	lag func(error)
-	// broken is told that the connection does not take any more.
-	broken func()
+	// broken is told why the connection does not take any more.
+	broken func(error)
 
 	mu      sync.Mutex
 	codec   *encoding.Writer

@@ -5,7 +5,7 @@ import (
 	"encoding/json"
 	"time"
 
-	"github.com/eventnode/eventnode/gateway/internal/encoding"
+	"github.com/eventnode/eventnode/internal/encoding"
 )
 
 // conversation is what is allowed when on one connection. It has no clock and no socket.

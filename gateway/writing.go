@@ -7,7 +7,7 @@ import (
 
 	"github.com/gobwas/ws"
 
-	"github.com/eventnode/eventnode/gateway/internal/encoding"
+	"github.com/eventnode/eventnode/internal/encoding"
 	"github.com/eventnode/eventnode/sessions"
 )
 
@@ -83,7 +83,7 @@ func (o *outgoing) run(rest []byte) {
 			err = o.write(s)
 		}
 		if err != nil {
-			o.broken()
+			o.broken(err)
 		}
 		if o.rests(more, err != nil) {
 			return

@@ -1,6 +1,7 @@
 package node
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -14,6 +15,7 @@ import (
 	"github.com/eventnode/eventnode/chat"
 	"github.com/eventnode/eventnode/chat/directory"
 	"github.com/eventnode/eventnode/gateway"
+	"github.com/eventnode/eventnode/internal/streamsdk"
 	clusterv1 "github.com/eventnode/eventnode/proto/eventnode/cluster/v1"
 	eventnodev1 "github.com/eventnode/eventnode/proto/eventnode/v1"
 	"github.com/eventnode/eventnode/sessions"
@@ -28,6 +30,9 @@ type Chat struct {
 	Stream string
 	// Kinds are backends beside the six; the same on all nodes. Defaults to none.
 	Kinds []chat.Backend
+	// Journal is the durable stream that has sessions outlive their nodes; the same on all
+	// nodes. It is made if it is not there. Empty: off.
+	Journal string
 	// Sessions is about those of this node. Its OnEnd is not used.
 	Sessions sessions.Config
 	// GatewayAddress is the HOST:PORT where clients connect. Empty: off.
@@ -60,6 +65,9 @@ func (p *parts) openChat() (*chatService, error) {
 	if !cfg.on() {
 		return nil, nil
 	}
+	if cfg.Journal != "" && cfg.Journal == cmp.Or(cfg.Stream, directory.DefaultStream) {
+		return nil, fmt.Errorf("node: the stream %q has the directory: name another one for the session journal: %w", cfg.Journal, eventnode.ErrInvalidArgument)
+	}
 	c := &chatService{p: p, cluster: newChatCluster(p), open: make(chan struct{})}
 	state, err := directory.New(directory.Limits{})
 	if err != nil {
@@ -75,7 +83,7 @@ func (p *parts) openChat() (*chatService, error) {
 		return nil, err
 	}
 	c.hub, err = chat.New(chat.Config{
-		Node: p.self, Cluster: c.cluster, Directory: state, Progress: c.log, Ready: c.open, Kinds: cfg.Kinds, Sessions: cfg.Sessions,
+		Node: p.self, Cluster: c.cluster, Directory: state, Progress: c.log, Ready: c.open, Journal: p.chatJournal(), Kinds: cfg.Kinds, Sessions: cfg.Sessions,
 		Release: c.release, MaxEventBytes: p.cfg.Limits.MaxEventBytes, Logger: p.cfg.Logger, Registerer: p.cfg.Registry,
 	})
 	if err != nil {
@@ -83,6 +91,14 @@ func (p *parts) openChat() (*chatService, error) {
 	}
 	c.service = chat.NewService(c.hub, c.log, state)
 	return c, c.openGateway()
+}
+
+// chatJournal is what has sessions outlive their nodes; nil: nothing.
+func (p *parts) chatJournal() *chat.Journal {
+	if p.cfg.Chat.Journal == "" {
+		return nil
+	}
+	return &chat.Journal{Streams: p.streams(""), Locks: streamsdk.NewLocks(p.streamsConfig("")), Stream: p.cfg.Chat.Journal}
 }
 
 // openGateway opens the gateway's address, where everybody is told to come back later

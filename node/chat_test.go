@@ -3,6 +3,7 @@ package node_test
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -61,7 +62,13 @@ type chatNode struct {
 }
 
 // chatNodes is so many nodes with a chat service, that know the directory.
-func chatNodes(t *testing.T, n int) []*chatNode {
+func chatNodes(t testing.TB, n int) []*chatNode {
+	t.Helper()
+	return chatNodesWith(t, n, node.Chat{})
+}
+
+// chatNodesWith is chatNodes with more of the chat service's configuration.
+func chatNodesWith(t testing.TB, n int, cfg node.Chat) []*chatNode {
 	t.Helper()
 	tokens := tokenFile(t)
 	var nodes []*chatNode
@@ -71,9 +78,9 @@ func chatNodes(t *testing.T, n int) []*chatNode {
 		if err != nil {
 			t.Fatal(err)
 		}
+		cfg.GatewayAddress, cfg.Gateway = "127.0.0.1:0", gateway.Config{Authenticator: auth, Limits: gateway.Limits{IdentifyInterval: -1}}
 		nodes = append(nodes, startChat(t, node.Config{
-			ID: eventnode.NodeID(fmt.Sprintf("n%d", i+1)), DataDir: t.TempDir(), Seeds: seeds, Storage: node.Storage{BootstrapExpect: n},
-			Chat: node.Chat{GatewayAddress: "127.0.0.1:0", Gateway: gateway.Config{Authenticator: auth, Limits: gateway.Limits{IdentifyInterval: -1}}},
+			ID: eventnode.NodeID(fmt.Sprintf("n%d", i+1)), DataDir: t.TempDir(), Seeds: seeds, Storage: node.Storage{BootstrapExpect: n}, Chat: cfg,
 		}))
 		seeds = []string{nodes[0].GossipAddress()}
 	}
@@ -82,7 +89,7 @@ func chatNodes(t *testing.T, n int) []*chatNode {
 	return nodes
 }
 
-func startChat(t *testing.T, cfg node.Config) *chatNode {
+func startChat(t testing.TB, cfg node.Config) *chatNode {
 	t.Helper()
 	n := &chatNode{stoppable: startStoppable(t, cfg), cfg: cfg}
 	conn, err := grpc.NewClient(n.RPCAddress(), grpc.WithTransportCredentials(insecure.NewCredentials()))
@@ -95,7 +102,7 @@ func startChat(t *testing.T, cfg node.Config) *chatNode {
 }
 
 // change changes the directory, on all nodes.
-func (n *chatNode) change(t *testing.T, changes ...*eventnodev1.DirectoryChange) {
+func (n *chatNode) change(t testing.TB, changes ...*eventnodev1.DirectoryChange) {
 	t.Helper()
 	eventually(t, "changed everywhere", func() bool {
 		resp, err := n.api.Change(t.Context(), &eventnodev1.ChatServiceChangeRequest{Changes: changes})
@@ -111,7 +118,7 @@ func (n *chatNode) change(t *testing.T, changes ...*eventnodev1.DirectoryChange)
 }
 
 // login opens a session.
-func (n *chatNode) login(t *testing.T, token string) (*gatewaytest.Client, json.RawMessage) {
+func (n *chatNode) login(t testing.TB, token string) (*gatewaytest.Client, json.RawMessage) {
 	t.Helper()
 	c := n.connect(t)
 	ready, err := c.Identify(waiting(t), token, nil)
@@ -122,7 +129,7 @@ func (n *chatNode) login(t *testing.T, token string) (*gatewaytest.Client, json.
 }
 
 // connect connects, as soon as the gateway takes clients.
-func (n *chatNode) connect(t *testing.T) (c *gatewaytest.Client) {
+func (n *chatNode) connect(t testing.TB) (c *gatewaytest.Client) {
 	t.Helper()
 	eventually(t, "connected", func() bool {
 		var err error
@@ -133,14 +140,14 @@ func (n *chatNode) connect(t *testing.T) (c *gatewaytest.Client) {
 	return c
 }
 
-func waiting(t *testing.T) context.Context {
+func waiting(t testing.TB) context.Context {
 	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
 	t.Cleanup(cancel)
 	return ctx
 }
 
 // dispatch sends an event and says how many sessions were reached.
-func (n *chatNode) dispatch(t *testing.T, topic, eventType, data string) uint64 {
+func (n *chatNode) dispatch(t testing.TB, topic, eventType, data string) uint64 {
 	t.Helper()
 	resp, err := n.api.Dispatch(t.Context(), &eventnodev1.ChatServiceDispatchRequest{Topics: []string{topic}, Type: eventType, Data: []byte(data)})
 	if err != nil || len(resp.GetMissing()) > 0 {
@@ -150,7 +157,7 @@ func (n *chatNode) dispatch(t *testing.T, topic, eventType, data string) uint64 
 }
 
 // expect expects an event, and skips those that are not asked for.
-func expect(t *testing.T, c *gatewaytest.Client, eventType, with string) gatewaytest.Payload {
+func expect(t testing.TB, c *gatewaytest.Client, eventType, with string) gatewaytest.Payload {
 	t.Helper()
 	for {
 		p, err := c.Next(waiting(t))
@@ -203,8 +210,14 @@ func TestChat(t *testing.T) {
 }
 
 // A node that goes down hands its sessions over: its clients resume elsewhere.
-func TestChatNodeStops(t *testing.T) {
-	nodes := chatNodes(t, 3)
+func TestChatNodeStops(t *testing.T) { nodeStops(t, chatNodes(t, 3)) }
+
+// So it is if there is a journal: a session goes with its generation.
+func TestChatJournalNodeStops(t *testing.T) {
+	nodeStops(t, chatNodesWith(t, 3, node.Chat{Journal: "sessions"}))
+}
+
+func nodeStops(t *testing.T, nodes []*chatNode) {
 	a, _ := nodes[0].login(t, "ann")
 	b, _ := nodes[1].login(t, "ben")
 	expect(t, a, "PRESENCE_UPDATE", `"1002"`)
@@ -221,6 +234,9 @@ func TestChatNodeStops(t *testing.T) {
 		t.Fatal(err)
 	}
 	<-stopped
+	if on := nodes[0].sessionsOf(t, ben); len(on) != 1 || on[0] == "n2" {
+		t.Fatal("his session is on", on)
+	}
 	nodes[0].dispatch(t, fmt.Sprint("channel:", generalID), "MESSAGE_CREATE", `{"id":"5"}`)
 	c := nodes[2].connect(t)
 	missed, err := c.Resume(waiting(t), b)
@@ -229,6 +245,24 @@ func TestChatNodeStops(t *testing.T) {
 	}
 	nodes[0].dispatch(t, fmt.Sprint("channel:", generalID), "MESSAGE_CREATE", `{"id":"6"}`)
 	expect(t, c, "MESSAGE_CREATE", `"6"`)
+}
+
+// sessionsOf is where the sessions of a user are.
+func (n *chatNode) sessionsOf(t *testing.T, user uint64) (on []string) {
+	t.Helper()
+	stream, err := n.api.ListSessions(t.Context(), &eventnodev1.ChatServiceListSessionsRequest{UserId: user})
+	for err == nil {
+		var r *eventnodev1.ChatServiceListSessionsResponse
+		if r, err = stream.Recv(); err == nil {
+			for _, s := range r.GetSessions() {
+				on = append(on, s.GetNode())
+			}
+		}
+	}
+	if !errors.Is(err, io.EOF) {
+		t.Fatal(err)
+	}
+	return on
 }
 
 // The directory is there again after all nodes were stopped, and before clients come.
@@ -310,10 +344,10 @@ func get(t *testing.T, url string) (status int, body string) {
 	return resp.StatusCode, string(b)
 }
 
-func tokenFile(t *testing.T) string {
+func tokenFile(t testing.TB) string {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "tokens")
-	if err := os.WriteFile(path, []byte("ann 1001\nben 1002\nbot 1003 bot\n"), 0o600); err != nil {
+	if err := os.WriteFile(path, []byte("ann 1001\nben 1002\nbot 1003 bot\ncleo 1004\ndan 1005\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	return path

@@ -113,12 +113,15 @@ func (n *Node) Run(ctx context.Context) error {
 	alive, stop := context.WithCancel(context.WithoutCancel(ctx))
 	defer stop()
 	g, alive := errgroup.WithContext(alive)
+	// The durable plane goes when the clients have gone, who may need it for that.
+	storing, retire := context.WithCancel(alive)
+	defer retire()
 	g.Go(func() error { return ended(alive, "membership", members.Run(alive)) })
-	g.Go(func() error { return n.serve(alive, asked, end, g, members, listener, store) })
+	g.Go(func() error { return n.serve(alive, storing, end, g, members, listener, store) })
 	g.Go(func() error {
 		select {
 		case <-asked.Done():
-			n.goodbye()
+			n.goodbye(retire)
 			stop()
 		case <-alive.Done():
 		}
@@ -140,8 +143,8 @@ func ended(ctx context.Context, part string, err error) error {
 }
 
 // serve makes the parts when membership has settled the epoch, and runs them until
-// ctx ends; asked ends when the node is asked to stop, which end does.
-func (n *Node) serve(ctx, asked context.Context, end func(), g *errgroup.Group, members *membership.Membership, listener net.Listener, store *storage) error {
+// ctx ends, and the durable plane until storing does; end asks the node to stop.
+func (n *Node) serve(ctx, storing context.Context, end func(), g *errgroup.Group, members *membership.Membership, listener net.Listener, store *storage) error {
 	select {
 	case <-members.Ready():
 	case <-ctx.Done():
@@ -161,7 +164,7 @@ func (n *Node) serve(ctx, asked context.Context, end func(), g *errgroup.Group, 
 		"dispatch": p.dispatch.Run,
 		"links":    p.links.Run,
 		"rpc":      func(ctx context.Context) error { return p.serveRPC(ctx, ports) },
-		"storage":  func(ctx context.Context) error { return store.run(ctx, asked, ports.raft) },
+		"storage":  func(ctx context.Context) error { return store.run(ctx, storing, ports.raft) },
 		"http":     p.http.run,
 		"chat":     p.chat.run,
 		"follower": f.run,
@@ -180,14 +183,16 @@ func (n *Node) serve(ctx, asked context.Context, end func(), g *errgroup.Group, 
 	return nil
 }
 
-// goodbye tells the peers, so that they need not find out.
-func (n *Node) goodbye() {
+// goodbye sends the clients away, has the durable plane retire, and tells the peers, so
+// that they need not find out.
+func (n *Node) goodbye(retire func()) {
 	select {
 	case <-n.ready:
 	default:
 		return
 	}
 	n.parts.chat.drain()
+	retire()
 	n.parts.stopping.Store(true)
 	ctx, cancel := context.WithTimeout(context.Background(), drainTimeout)
 	defer cancel()

@@ -63,7 +63,7 @@ func start(t *testing.T, cfg node.Config) *node.Node {
 }
 
 // dial makes a client that is closed when the test ends.
-func dial(t *testing.T, n *node.Node, opts ...client.Option) *client.Client {
+func dial(t testing.TB, n *node.Node, opts ...client.Option) *client.Client {
 	t.Helper()
 	c, err := client.Dial(t.Context(), []string{n.RPCAddress()}, opts...)
 	if err != nil {

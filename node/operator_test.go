@@ -25,7 +25,7 @@ type stoppable struct {
 }
 
 // startStoppable runs a node until it is stopped, or the test ends.
-func startStoppable(t *testing.T, cfg node.Config) *stoppable {
+func startStoppable(t testing.TB, cfg node.Config) *stoppable {
 	t.Helper()
 	cfg.GossipAddress, cfg.RPCAddress = "127.0.0.1:0", "127.0.0.1:0"
 	n, err := node.New(cfg)
@@ -67,7 +67,7 @@ func storageNodes(t *testing.T, n int) (nodes []*stoppable, dirs []string) {
 }
 
 // wellStored waits until so many replicas vote and are well.
-func wellStored(t *testing.T, n *node.Node, voters int) (s eventnode.StorageStatus) {
+func wellStored(t testing.TB, n *node.Node, voters int) (s eventnode.StorageStatus) {
 	t.Helper()
 	c := dial(t, n)
 	eventually(t, fmt.Sprintf("%d voters that are well", voters), func() bool {

@@ -153,18 +153,15 @@ func (s *storage) roles() []clusterv1.Role {
 	return []clusterv1.Role{clusterv1.Role_ROLE_STORAGE}
 }
 
-// run runs the durable plane until ctx or asked ends: a stopping node hands over
-// what it leads while everything else still works.
-func (s *storage) run(ctx, asked context.Context, conns net.Listener) error {
+// run runs the durable plane until storing ends, which does with ctx, or before: a stopping
+// node hands over what it leads while everything else still works.
+func (s *storage) run(ctx, storing context.Context, conns net.Listener) error {
 	if s.streams == nil {
 		return s.watch.Run(ctx)
 	}
-	asked, cancel := context.WithCancel(asked)
-	defer cancel()
-	defer context.AfterFunc(ctx, cancel)()
-	err := s.streams.Run(asked, conns)
+	err := s.streams.Run(storing, conns)
 	close(s.stopped)
-	if err == nil && asked.Err() != nil {
+	if err == nil && storing.Err() != nil {
 		<-ctx.Done()
 	}
 	return err
@@ -201,6 +198,7 @@ type storagePeers struct {
 	members *membership.Membership
 	links   *link.Links
 	conns   map[string]*grpc.ClientConn // by address; one a node with storage at most
+	closed  bool
 }
 
 var _ streams.Peers = (*storagePeers)(nil)
@@ -277,6 +275,9 @@ func (p *storagePeers) Conn(address string) (grpc.ClientConnInterface, error) {
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	if p.closed {
+		return nil, fmt.Errorf("this node has stopped: %w", eventnode.ErrClosed)
+	}
 	for a, c := range p.conns {
 		if !current[a] {
 			delete(p.conns, a)
@@ -309,10 +310,11 @@ func (p *storagePeers) Conn(address string) (grpc.ClientConnInterface, error) {
 	return c, nil
 }
 
-// close closes the connections.
+// close closes the connections, and there are no others.
 func (p *storagePeers) close() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	p.closed = true
 	for a, c := range p.conns {
 		delete(p.conns, a)
 		_ = c.Close()

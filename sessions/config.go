@@ -36,6 +36,10 @@ type Config struct {
 	// OnEnd is told of each session that has ended, and why, by the goroutine that ended
 	// it, without any lock. It must not wait for the Manager's Run. Defaults to nothing.
 	OnEnd func(*Session, Reason)
+	// OnSend is told of each event that a session was sent, and its number, in order, with
+	// the session locked: it must neither wait nor call the session. With it, sockets have
+	// no event before Session.Release says so. Defaults to nothing.
+	OnSend func(s *Session, seq uint64, e *Event)
 	// Registerer takes the metrics. Defaults to none.
 	Registerer prometheus.Registerer
 }

@@ -35,5 +35,6 @@
 // # Failure
 //
 // Sessions are in memory: those of a node that dies are lost, and so are their logs,
-// unless somebody else has kept what they were sent.
+// unless somebody else has kept what they were sent: who is told by Config.OnSend, and
+// says by [Session.Release] how far that is, so that no client has seen more.
 package sessions

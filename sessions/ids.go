@@ -38,8 +38,11 @@ func (s *Snowflake) UnmarshalText(b []byte) (err error) {
 	return err
 }
 
-// UnmarshalJSON takes a string or a number.
+// UnmarshalJSON takes a string or a number; null leaves it as it is.
 func (s *Snowflake) UnmarshalJSON(b []byte) error {
+	if string(b) == "null" {
+		return nil
+	}
 	if n := len(b); n >= 2 && b[0] == '"' && b[n-1] == '"' {
 		b = b[1 : n-1]
 	}

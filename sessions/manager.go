@@ -8,6 +8,7 @@ import (
 	"maps"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/eventnode/eventnode"
@@ -22,6 +23,7 @@ type Manager struct {
 	cfg     Config
 	metrics *metrics
 	woken   chan struct{} // one place: the first of waiting may be another one
+	numbers atomic.Uint64 // of sessions
 
 	mu        sync.RWMutex
 	byID      map[ID]*Session
@@ -104,7 +106,7 @@ func (m *Manager) Open(who Identity) (*Session, error) {
 }
 
 func (m *Manager) newSession(id ID, who Identity, since time.Time) *Session {
-	return &Session{Identity: who, id: id, since: since, m: m, log: replay.New[*Event](m.limits())}
+	return &Session{Identity: who, id: id, number: m.numbers.Add(1), since: since, m: m, log: replay.New[*Event](m.limits())}
 }
 
 func (m *Manager) limits() replay.Limits {

@@ -1,6 +1,7 @@
 package sessions
 
 import (
+	"slices"
 	"time"
 
 	"github.com/eventnode/eventnode/sessions/internal/replay"
@@ -10,74 +11,46 @@ import (
 // has it subscribe to all that it subscribed to: from then on both nodes are sent its
 // events. Then the old one gives it away, with what it was sent, and the new one
 // completes it: nothing is missing in between, and what both were sent is there once.
-//
-// An event may come late: its way to one node took longer than the session's. So the
-// session recalls which events it has, for a while, and those that its client has seen last.
-const (
-	recallTime = 10 * time.Second // longer than an event is under way
-	recallMost = 16_384           // events; with more the session recalls none
-	recallSeen = 64               // events that the client has seen
-)
-
-// recall is which events a session has that has moved.
-type recall struct {
-	origins map[Origin]bool
-	until   time.Time // zero: it is not complete yet
-}
-
-// news reports whether a session that has moved is sent an event for the first time. The
-// caller holds mu.
-func (s *Session) news(e *Event, now time.Time) bool {
-	r := s.recall
-	switch {
-	case !r.until.IsZero() && now.After(r.until), len(r.origins) >= recallMost:
-		s.recall = nil
-		return true
-	case e.Origin == Origin{}:
-		return true
-	}
-	known := r.origins[e.Origin]
-	r.origins[e.Origin] = true
-	return !known
-}
 
 // Adopt opens a session under an ID that it has elsewhere. It takes what is sent to it,
 // and is attached to by nobody (ErrAttached) before Complete. Errors as of Open;
 // ErrAttached: it is here already.
 func (m *Manager) Adopt(id ID, who Identity, since time.Time) (*Session, error) {
 	s := m.newSession(id, who, since)
-	s.adopted, s.recall = true, &recall{origins: map[Origin]bool{}}
+	s.adopted, s.recall = true, newRecall()
 	return s, m.open(s)
 }
 
 // Complete puts what the session was sent elsewhere before what it was sent here since:
 // events in order, the first of which has a number. What was sent in both places stands
 // where it was there. The numbers of what was sent here begin anew, for nobody has seen
-// them.
-func (s *Session) Complete(first uint64, before []*Event) {
+// them. had is more of what it was sent there, which may be on its way to this node still.
+func (s *Session) Complete(first uint64, before []*Event, had ...Origin) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	since := s.log
 	s.log = replay.From[*Event](s.m.limits(), first)
-	s.recall = &recall{origins: map[Origin]bool{}, until: time.Now().Add(recallTime)}
+	s.adopted, s.released = false, first-1
+	s.recall = newRecall()
+	s.recall.until = time.Now().Add(recallTime)
+	for _, o := range had {
+		s.recall.add(o)
+	}
 	for _, e := range before {
-		s.log.Append(e, e.cost())
-		s.recall.origins[e.Origin] = true
+		s.recall.add(e.Origin)
 	}
-	for _, e := range unsent(before, since) {
-		s.log.Append(e, e.cost())
-		s.recall.origins[e.Origin] = true
+	for _, e := range slices.Concat(before, unsent(before, since, s.recall)) {
+		s.send(e)
+		s.recall.add(e.Origin)
 	}
-	s.adopted = false
 }
 
 // unsent is what of a log is news to whoever was sent other events before: what comes
 // from elsewhere, if it is not among them; and the newest of each state, unless the
 // newest there says the same.
-func unsent(before []*Event, log replay.Log[*Event]) (news []*Event) {
-	sent, states := map[Origin]bool{}, map[string]*Event{}
+func unsent(before []*Event, log replay.Log[*Event], had *recall) (news []*Event) {
+	states := map[string]*Event{}
 	for _, e := range before {
-		sent[e.Origin] = true
 		states[e.State] = e
 	}
 	newest := map[string]*Event{}
@@ -87,7 +60,7 @@ func unsent(before []*Event, log replay.Log[*Event]) (news []*Event) {
 	}
 	for n := log.First(); n <= log.Last(); n++ {
 		e, _ := log.At(n)
-		known := sent[e.Origin] && e.Origin != Origin{}
+		known := had.has(e.Origin)
 		if e.State != "" {
 			was := states[e.State]
 			known = newest[e.State] != e || was != nil && string(was.Data) == string(e.Data)

@@ -23,14 +23,16 @@ type Identity struct {
 // Session is one client. Its log outlives its sockets.
 type Session struct {
 	Identity
-	id    ID
-	since time.Time
-	m     *Manager
+	id     ID
+	number uint64
+	since  time.Time
+	m      *Manager
 
-	mu     sync.Mutex
-	log    replay.Log[*Event]
-	socket *Socket // nil: detached
-	ended  bool
+	mu       sync.Mutex
+	log      replay.Log[*Event]
+	released uint64  // up to here sockets have events; with OnSend
+	socket   *Socket // nil: detached
+	ended    bool
 	// adopted: it was elsewhere, and not all it was sent there is here.
 	adopted  bool
 	recall   *recall // nil: it has not moved lately
@@ -46,6 +48,9 @@ type Session struct {
 
 // ID names the session.
 func (s *Session) ID() ID { return s.id }
+
+// Number tells the session from all others that its manager ever had.
+func (s *Session) Number() uint64 { return s.number }
 
 // Since is when it was opened.
 func (s *Session) Since() time.Time { return s.since }
@@ -112,8 +117,7 @@ func (s *Session) Greet(e *Event) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if !s.ended {
-		s.log.AppendFree(e, e.cost())
-		s.wake()
+		s.tell(s.log.AppendFree(e, e.cost()), e)
 	}
 }
 
@@ -131,13 +135,16 @@ func (s *Session) SendBehind(newest uint64, e *Event) (seq uint64, ok bool) {
 
 func (s *Session) send(e *Event) (seq uint64) {
 	seq = s.log.Append(e, e.cost())
-	s.wake()
+	s.tell(seq, e)
 	return seq
 }
 
-func (s *Session) wake() {
-	if s.socket != nil {
-		s.socket.wake()
+// tell lets the socket have an event: now, or when it is written down.
+func (s *Session) tell(seq uint64, e *Event) {
+	if hook := s.m.cfg.OnSend; hook == nil {
+		s.release(seq)
+	} else if !s.adopted {
+		hook(s, seq, e)
 	}
 }
 
@@ -206,7 +213,7 @@ func (s *Session) attach(seen uint64) (*Socket, error) {
 	if err := s.free(seen); err != nil {
 		return nil, err
 	}
-	s.socket = &Socket{s: s, next: seen + 1, replay: s.log.Last(), woken: make(chan struct{}, 1), gone: make(chan struct{})}
+	s.socket = &Socket{s: s, next: seen + 1, replay: s.released, woken: make(chan struct{}, 1), gone: make(chan struct{})}
 	return s.socket, nil
 }
 
@@ -218,7 +225,7 @@ func (s *Session) free(seen uint64) error {
 		return ErrClosed
 	case s.socket != nil || s.adopted:
 		return ErrAttached
-	case seen > s.log.Last():
+	case seen > s.released:
 		return ErrAhead
 	case missing > 0:
 		return &GapError{seen + 1, missing}
@@ -292,7 +299,7 @@ func (k *Socket) leave(why error) {
 func (k *Socket) Notify(f func()) {
 	k.s.mu.Lock()
 	defer k.s.mu.Unlock()
-	if k.notify = f; k.s.socket != k || k.s.log.Last() >= k.next {
+	if k.notify = f; k.s.socket != k || k.s.released >= k.next {
 		f()
 	}
 }
@@ -334,7 +341,7 @@ func (k *Socket) Take(into []Sent, most int) ([]Sent, error) {
 	}
 	for range most {
 		e, ok := k.s.log.At(k.next)
-		if !ok {
+		if !ok || k.next > k.s.released {
 			break
 		}
 		into = append(into, Sent{k.next, e})

@@ -32,7 +32,8 @@ each, which may be changed while the node runs; or by --gateway-jwt-key, the key
 tokens (sub: user id, bot: true or false, exp): a PEM public key, RSA or Ed25519, or a
 secret of 32 bytes. Put a proxy that speaks TLS before it, and tell clients where that is
 with --gateway-url. What a client missed is kept for --session-ttl, as much as
---replay-events and --replay-bytes say.`
+--replay-events and --replay-bytes say; --session-journal STREAM has a durable stream know
+it, too, so that clients resume when their node was killed.`
 
 func (f *chatFlags) add(cmd *cobra.Command) {
 	fs := cmd.Flags()
@@ -50,13 +51,14 @@ func (f *chatFlags) add(cmd *cobra.Command) {
 	fs.IntVar(&f.cfg.Sessions.MaxSessions, "session-max", 100_000, "sessions of this node, at most")
 	fs.IntVar(&f.cfg.Sessions.ReplayEvents, "replay-events", 2_048, "events kept for each session, for resume")
 	fs.IntVar(&f.cfg.Sessions.ReplayBytes, "replay-bytes", 1<<20, "bytes of them, at most")
+	fs.StringVar(&f.cfg.Journal, "session-journal", "", "durable stream that has sessions outlive a killed node; the same on all nodes (default: off)")
 	fs.DurationVar(&f.cfg.HandOver, "session-hand-over", 10*time.Second, "how long a node that stops takes to hand its sessions over")
 }
 
 // Flags that mean nothing without others.
 var (
 	gatewayFlags = []string{"gateway-tokens", "gateway-jwt-key", "gateway-jwt-issuer", "gateway-jwt-audience", "gateway-jwt-leeway", "gateway-url", "gateway-connections", "gateway-identify-interval"}
-	sessionFlags = []string{"session-ttl", "session-max", "replay-events", "replay-bytes", "session-hand-over"}
+	sessionFlags = []string{"session-ttl", "session-max", "replay-events", "replay-bytes", "session-hand-over", "session-journal"}
 	jwtFlags     = []string{"gateway-jwt-issuer", "gateway-jwt-audience", "gateway-jwt-leeway"}
 )
 

@@ -45,12 +45,12 @@ func authFiles(t *testing.T) (tokens, key string) {
 func TestServeChatFlags(t *testing.T) {
 	tokens, key := authFiles(t)
 	got := configOf(t, "--gateway", "127.0.0.1:1", "--gateway-tokens", tokens, "--gateway-jwt-key", key, "--gateway-url", "wss://g", "--gateway-connections", "3",
-		"--gateway-identify-interval", "0s", "--session-ttl", "4s", "--session-max", "5", "--replay-events", "6", "--replay-bytes", "7", "--session-hand-over", "8s").Chat
+		"--gateway-identify-interval", "0s", "--session-ttl", "4s", "--session-max", "5", "--replay-events", "6", "--replay-bytes", "7", "--session-hand-over", "8s", "--session-journal", "kept").Chat
 	who, _ := got.Gateway.Authenticator.(authenticators)
 	if len(who) != 2 || got.GatewayAddress != "127.0.0.1:1" || got.Gateway.PublicURL != "wss://g" || got.Gateway.MaxConnections != 3 || got.Gateway.Limits.IdentifyInterval >= 0 {
 		t.Errorf("%+v", got)
 	}
-	if s := got.Sessions; s.TTL != 4*time.Second || s.MaxSessions != 5 || s.ReplayEvents != 6 || s.ReplayBytes != 7 || got.HandOver != 8*time.Second {
+	if s := got.Sessions; s.TTL != 4*time.Second || s.MaxSessions != 5 || s.ReplayEvents != 6 || s.ReplayBytes != 7 || got.HandOver != 8*time.Second || got.Journal != "kept" {
 		t.Errorf("%+v", got)
 	}
 	if got := configOf(t, "--chat").Chat; !got.Enabled || got.GatewayAddress != "" || got.Gateway.Authenticator != nil {

@@ -152,5 +152,14 @@ func (c *Client) read() ([]byte, error) {
 	}
 }
 
+// Close sends a close frame with a code. The connection is still to be cut.
+func (c *Client) Close(code int) error {
+	body := ws.NewCloseFrameBody(ws.StatusCode(code), "")
+	return ws.WriteFrame(c.conn, ws.MaskFrame(ws.NewCloseFrame(body)))
+}
+
+// LocalAddr is its end of the connection, which logs of gateways name.
+func (c *Client) LocalAddr() net.Addr { return c.conn.LocalAddr() }
+
 // Cut ends the connection without a word.
 func (c *Client) Cut() { _ = c.conn.Close() }

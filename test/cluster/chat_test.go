@@ -14,6 +14,7 @@ import (
 	"github.com/eventnode/eventnode"
 	"github.com/eventnode/eventnode/chat/directory"
 	"github.com/eventnode/eventnode/client"
+	"github.com/eventnode/eventnode/gateway"
 	"github.com/eventnode/eventnode/gateway/gatewaytest"
 	eventnodev1 "github.com/eventnode/eventnode/proto/eventnode/v1"
 	"github.com/eventnode/eventnode/test/cluster"
@@ -21,11 +22,17 @@ import (
 
 // Who is in the guild of these tests, with a token of that name.
 const (
-	ann = 1001
-	ben = 1002
+	ann   = 1001
+	ben   = 1002
+	eve   = 1003 // is in no guild
+	robot = 1004 // is a bot
 
 	chatGuild   = 7 << 22
 	chatChannel = chatGuild + 1
+
+	// The robot's other guild. Of two shards it is the first one's, the other one is the second's.
+	robotGuild   = 8 << 22
+	robotChannel = robotGuild + 1
 )
 
 // chatWorld is three processes with gateways, which know a guild of two friends.
@@ -35,16 +42,38 @@ type chatWorld struct {
 	anywhere *client.Client // of whatever node lives
 }
 
-func startChat(t *testing.T) *chatWorld {
+// startChat starts them, with more arguments on their command lines.
+func startChat(t *testing.T, args ...string) *chatWorld {
+	t.Helper()
+	w := newChat(t, fmt.Sprintf("ann %d\nben %d\neve %d\nrobot %d bot\n", ann, ben, eve, robot), args...)
+	w.change(
+		directory.PutUser(&eventnodev1.DirectoryUser{Id: ann, Username: "ann"}),
+		directory.PutUser(&eventnodev1.DirectoryUser{Id: ben, Username: "ben"}),
+		directory.PutUser(&eventnodev1.DirectoryUser{Id: eve, Username: "eve"}),
+		directory.PutUser(&eventnodev1.DirectoryUser{Id: robot, Username: "robot", Bot: true}),
+		directory.PutGuild(&eventnodev1.DirectoryGuild{Id: chatGuild, OwnerId: ann, Name: "the guild"}),
+		directory.PutChannel(&eventnodev1.DirectoryChannel{Id: chatChannel, GuildId: chatGuild, Name: "general"}),
+		directory.PutGuild(&eventnodev1.DirectoryGuild{Id: robotGuild, OwnerId: ann, Name: "the robot's"}),
+		directory.PutChannel(&eventnodev1.DirectoryChannel{Id: robotChannel, GuildId: robotGuild, Name: "general"}),
+		directory.PutMember(&eventnodev1.DirectoryMember{GuildId: chatGuild, UserId: ann}),
+		directory.PutMember(&eventnodev1.DirectoryMember{GuildId: chatGuild, UserId: ben}),
+		directory.PutMember(&eventnodev1.DirectoryMember{GuildId: chatGuild, UserId: robot}),
+		directory.PutMember(&eventnodev1.DirectoryMember{GuildId: robotGuild, UserId: robot}),
+		directory.PutFriendship(ann, ben))
+	return w
+}
+
+// newChat is such processes, whose clients have these tokens, and which know nobody.
+func newChat(t *testing.T, tokens string, args ...string) *chatWorld {
 	t.Helper()
 	if testing.Short() {
 		t.Skip("its nodes are processes: the race detector would not see them")
 	}
-	tokens := filepath.Join(t.TempDir(), "tokens")
-	if err := os.WriteFile(tokens, fmt.Appendf(nil, "ann %d\nben %d\n", ann, ben), 0o600); err != nil {
+	path := filepath.Join(t.TempDir(), "tokens")
+	if err := os.WriteFile(path, []byte(tokens), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	w := &chatWorld{Cluster: cluster.Start(t, cluster.Config{Processes: true, Storage: true, GatewayTokens: tokens}), t: t}
+	w := &chatWorld{Cluster: cluster.Start(t, cluster.Config{Processes: true, Storage: true, HTTP: true, GatewayTokens: path, Args: args}), t: t}
 	var all []string
 	for _, n := range w.Running() {
 		all = append(all, n.RPCAddress())
@@ -54,21 +83,19 @@ func startChat(t *testing.T) *chatWorld {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = w.anywhere.Close() })
+	return w
+}
+
+// change changes the directory, on all nodes.
+func (w *chatWorld) change(changes ...*eventnodev1.DirectoryChange) {
+	w.t.Helper()
 	w.Eventually(30*time.Second, func() error {
-		changed, err := w.Node("n1").Client().Chat().Change(t.Context(),
-			directory.PutUser(&eventnodev1.DirectoryUser{Id: ann, Username: "ann"}),
-			directory.PutUser(&eventnodev1.DirectoryUser{Id: ben, Username: "ben"}),
-			directory.PutGuild(&eventnodev1.DirectoryGuild{Id: chatGuild, OwnerId: ann, Name: "the guild"}),
-			directory.PutChannel(&eventnodev1.DirectoryChannel{Id: chatChannel, GuildId: chatGuild, Name: "general"}),
-			directory.PutMember(&eventnodev1.DirectoryMember{GuildId: chatGuild, UserId: ann}),
-			directory.PutMember(&eventnodev1.DirectoryMember{GuildId: chatGuild, UserId: ben}),
-			directory.PutFriendship(ann, ben))
+		changed, err := w.Node("n1").Client().Chat().Change(w.t.Context(), changes...)
 		if err == nil && len(changed.Missing)+len(changed.Refused) > 0 {
 			err = fmt.Errorf("missing %v, refused %v", changed.Missing, changed.Refused)
 		}
 		return err
 	})
-	return w
 }
 
 // connect connects to a node as soon as its gateway takes clients.
@@ -137,10 +164,7 @@ func TestL17x_ChatNodeIsKilled(t *testing.T) {
 		return nil
 	})
 	w.until(also, "MESSAGE_CREATE", "to all")
-	c := w.connect("n3")
-	if missed, err := c.Resume(w.soon(), b); err == nil {
-		t.Fatalf("resumed, with %v", missed)
-	}
+	c := w.gone("n3", b)
 	if _, err := c.Identify(w.soon(), "ben", nil); err != nil {
 		t.Fatal(err)
 	}
@@ -151,26 +175,116 @@ func TestL17x_ChatNodeIsKilled(t *testing.T) {
 	w.until(a, "PRESENCE_UPDATE", `"offline"`)
 }
 
+// gone is a client that asked a node for the session of another one, and was told that it is
+// not there any more: until the node takes the other's for dead it says to come again.
+func (w *chatWorld) gone(node string, lost *gatewaytest.Client) (c *gatewaytest.Client) {
+	w.t.Helper()
+	w.Eventually(20*time.Second, func() error {
+		c = w.connect(node)
+		missed, err := c.Resume(w.soon(), lost)
+		if err == nil || len(missed) > 0 {
+			w.t.Fatalf("resumed, with %v", missed)
+		}
+		if _, closed := errors.AsType[*gatewaytest.ClosedError](err); closed {
+			return err
+		}
+		return nil
+	})
+	return c
+}
+
+// L12x: with a journal a client whose node is killed with kill -9, while messages are sent,
+// resumes at another and misses none that was answered; round after round, so that each node
+// has been the dead one, and one that came back has the sessions of others.
+func TestChatJournal(t *testing.T) {
+	w := startChat(t, "--session-journal", "sessions")
+	names := []string{"n1", "n2", "n3"}
+	c := w.login(names[0], "ben")
+	sender := w.keepSending(func(_ eventnode.Reached, err error) bool { return err == nil })
+	var got []string
+	for at := range names {
+		got = append(got, w.some(c)...)
+		w.Kill(names[at])
+		got = append(got, w.rest(c)...)
+		next, missed := w.resume(names[(at+1)%3], c)
+		got = append(got, missed...)
+		c = next
+		got = append(got, w.some(c)...)
+		w.Restart(names[at])
+	}
+	got = append(got, w.read(c, sender.last())...)
+	w.complete(got[:len(got)-1], sender.sure)
+}
+
+// rest reads what a killed node has sent a client.
+func (w *chatWorld) rest(c *gatewaytest.Client) (got []string) {
+	for {
+		p, err := c.Next(w.soon())
+		if err != nil {
+			return got
+		}
+		got = append(got, content(p)...)
+	}
+}
+
+// resume resumes at a node, as soon as that knows that the session's own is dead.
+func (w *chatWorld) resume(node string, from *gatewaytest.Client) (c *gatewaytest.Client, got []string) {
+	w.t.Helper()
+	w.Eventually(30*time.Second, func() error {
+		c = w.connect(node)
+		missed, err := c.Resume(w.soon(), from)
+		if closed, ok := errors.AsType[*gatewaytest.ClosedError](err); err != nil && (!ok || closed.Code != int(gateway.CloseUnknown)) {
+			w.t.Fatal(err)
+		}
+		for _, p := range missed {
+			got = append(got, content(p)...)
+		}
+		return err
+	})
+	return c, got
+}
+
+// sender sends numbered messages from whatever node lives, until it is told to end.
+type sender struct {
+	w    *chatWorld
+	sure []bool // by message: it was sent to everybody, as far as the sender knows
+	stop context.CancelFunc
+	done chan struct{}
+}
+
+// keepSending sends messages; sure says by a call's result whether all have one.
+func (w *chatWorld) keepSending(sure func(eventnode.Reached, error) bool) *sender {
+	ctx, stop := context.WithCancel(w.t.Context())
+	s := &sender{w: w, stop: stop, done: make(chan struct{})}
+	go func() {
+		defer close(s.done)
+		for ctx.Err() == nil {
+			s.sure = append(s.sure, sure(w.sendAnywhere(fmt.Sprint("m", len(s.sure)))))
+		}
+	}()
+	w.t.Cleanup(func() { stop(); <-s.done })
+	return s
+}
+
+// last ends it and sends a last message, which it recognises.
+func (s *sender) last() func(text string) bool {
+	s.stop()
+	<-s.done
+	_, err := s.w.sendAnywhere("last")
+	if err != nil {
+		s.w.t.Fatal(err)
+	}
+	return func(text string) bool { return text == "last" }
+}
+
 // L12x, L15: a rolling restart of all nodes, while messages are sent, loses none of them for
 // a client that goes where it is welcome and resumes; and repeats none.
 func TestChatRollingRestart(t *testing.T) {
-	w := startChat(t)
+	w := startChat(t, "--replay-events", "1000000", "--replay-bytes", "1000000000") // who sends does not wait for who reads
 	at := 0
 	names := []string{"n1", "n2", "n3"}
 	c := w.login(names[at], "ben")
-	var sure []bool // by message: it was sent to everybody, as far as the sender knows
-	stop, done := make(chan struct{}), make(chan struct{})
-	go func() {
-		defer close(done)
-		for {
-			select {
-			case <-stop:
-				return
-			default:
-			}
-			sure = append(sure, w.sendAnywhere(fmt.Sprint("m", len(sure))))
-		}
-	}()
+	sender := w.keepSending(func(r eventnode.Reached, err error) bool { return err == nil && len(r.Missing) == 0 })
 	var got []string
 	for range 3 {
 		restarted := make(chan struct{})
@@ -194,11 +308,8 @@ func TestChatRollingRestart(t *testing.T) {
 		w.Restart(name)
 		got = append(got, w.some(c)...)
 	}
-	close(stop)
-	<-done
-	w.sendAnywhere("last")
-	got = append(got, w.read(c, func(text string) bool { return text == "last" })...)
-	w.complete(got[:len(got)-1], sure)
+	got = append(got, w.read(c, sender.last())...)
+	w.complete(got[:len(got)-1], sender.sure)
 }
 
 // complete checks that messages came in order, each once, and all that were sent for sure.
@@ -226,16 +337,14 @@ func (w *chatWorld) complete(got []string, sure []bool) {
 	w.t.Logf("%d messages, %d that were not answered did not come", len(sure), lost)
 }
 
-// sendAnywhere sends a message from a node that lives, once, and reports whether it was
-// answered for all nodes.
-func (w *chatWorld) sendAnywhere(text string) (sure bool) {
-	for w.t.Context().Err() == nil {
-		reached, err := w.anywhere.Chat().Dispatch(w.t.Context(), fmt.Sprint("channel:", chatChannel), "MESSAGE_CREATE", map[string]string{"content": text})
-		if !errors.Is(err, eventnode.ErrUnavailable) {
-			return err == nil && len(reached.Missing) == 0
+// sendAnywhere sends a message from a node that lives, once.
+func (w *chatWorld) sendAnywhere(text string) (reached eventnode.Reached, err error) {
+	for {
+		reached, err = w.anywhere.Chat().Dispatch(w.t.Context(), fmt.Sprint("channel:", chatChannel), "MESSAGE_CREATE", map[string]string{"content": text})
+		if !errors.Is(err, eventnode.ErrUnavailable) || errors.Is(err, eventnode.ErrOutcomeUnknown) || w.t.Context().Err() != nil {
+			return reached, err
 		}
 	}
-	return false
 }
 
 // read reads messages until one is the last, or the gateway ends the connection.

@@ -139,7 +139,7 @@ func (p *program) hasAll(want []string, what string) {
 func (p *program) company(t *testing.T, other *process) {
 	t.Helper()
 	p.ask(map[string]string{"do": "members", "guild": fmt.Sprint(odd)})
-	if l := p.says("members"); !slices.Equal(l.Names, []string{"ann", "ben", "eve", "hal", "twins"}) {
+	if l := p.says("members"); !slices.Equal(l.Names, []string{"ann", "ben", "eve", "hal", "pair", "twins"}) {
 		t.Errorf("members: %v", l.Names)
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), patience)

@@ -26,8 +26,8 @@ client.on('ready', () => tell('ready', { guilds: client.guilds.map(g => g.id), s
 client.on('messageCreate', m => tell('message', { id: m.id, guild: m.guildID, channel: m.channel.name, author: m.author.username, text: m.content }));
 client.on('shardResume', shard => tell('resumed', { shard }));
 client.on('error', (error, shard) => {
-  // It calls every lost connection an error.
-  tell(/^Connection reset by peer$|ECONNRESET/.test(error.message) ? 'reconnecting' : 'trouble', { shard, text: String(error) });
+  // It calls every lost connection an error, and every close with a code of the gateway.
+  tell(/^Connection reset by peer$|ECONNRESET|: come again$/.test(error.message) ? 'reconnecting' : 'trouble', { shard, text: String(error) });
 });
 
 process.stdin.on('end', () => {

@@ -80,9 +80,9 @@ func serve(text []byte) error {
 	return n.Run(ctx)
 }
 
-// shards recommends two shards to one of the bots.
+// shards recommends two shards to some of the bots.
 func shards(_ context.Context, user sessions.Snowflake) int {
-	if user == twins {
+	if user == twins || user == pair {
 		return 2
 	}
 	return 1

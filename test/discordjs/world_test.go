@@ -23,6 +23,7 @@ const (
 	hal   = 1003 // a bot, as all below are; a token that begins with bot loses that in libraries
 	twins = 1004 // has two shards
 	eve   = 1005
+	pair  = 1006 // has two shards, too
 
 	odd  = 7 << 22
 	even = 8 << 22
@@ -32,15 +33,15 @@ const (
 func general(guild uint64) uint64 { return guild + 1 }
 
 func changes() (list []*eventnodev1.DirectoryChange) {
-	for id, name := range map[uint64]string{ann: "ann", ben: "ben", hal: "hal", twins: "twins", eve: "eve"} {
+	for id, name := range map[uint64]string{ann: "ann", ben: "ben", hal: "hal", twins: "twins", eve: "eve", pair: "pair"} {
 		list = append(list, directory.PutUser(&eventnodev1.DirectoryUser{Id: id, Username: name, Bot: id >= hal}))
 	}
 	for _, guild := range []uint64{odd, even} {
 		list = append(list,
 			directory.PutGuild(&eventnodev1.DirectoryGuild{Id: guild, OwnerId: ann, Name: "the guild"}),
 			directory.PutChannel(&eventnodev1.DirectoryChannel{Id: general(guild), GuildId: guild, Name: "general"}))
-		for _, user := range []uint64{ann, ben, hal, twins, eve} {
-			if user == twins || guild == odd {
+		for _, user := range []uint64{ann, ben, hal, twins, eve, pair} {
+			if user == twins || user == pair || guild == odd {
 				list = append(list, directory.PutMember(&eventnodev1.DirectoryMember{GuildId: guild, UserId: user}))
 			}
 		}
@@ -62,7 +63,7 @@ func newWorld(t *testing.T) *world {
 	t.Helper()
 	const n = 3
 	tokens := filepath.Join(t.TempDir(), "tokens")
-	if err := os.WriteFile(tokens, []byte("ann 1001\nben 1002\nhal 1003 bot\ntwins 1004 bot\neve 1005 bot\n"), 0o600); err != nil {
+	if err := os.WriteFile(tokens, []byte("ann 1001\nben 1002\nhal 1003 bot\ntwins 1004 bot\neve 1005 bot\npair 1006 bot\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	w := &world{t: t, wire: wire.New(t)}

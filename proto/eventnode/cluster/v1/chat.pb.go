@@ -100,6 +100,7 @@ type ChatRequest struct {
 	//	*ChatRequest_Unsubscribe
 	//	*ChatRequest_Remove
 	//	*ChatRequest_Barrier
+	//	*ChatRequest_Flush
 	//	*ChatRequest_List
 	//	*ChatRequest_Close
 	//	*ChatRequest_Lend
@@ -199,6 +200,15 @@ func (x *ChatRequest) GetBarrier() *ChatBarrier {
 	return nil
 }
 
+func (x *ChatRequest) GetFlush() *ChatBarrier {
+	if x != nil {
+		if x, ok := x.What.(*ChatRequest_Flush); ok {
+			return x.Flush
+		}
+	}
+	return nil
+}
+
 func (x *ChatRequest) GetList() *v1.ChatServiceListSessionsRequest {
 	if x != nil {
 		if x, ok := x.What.(*ChatRequest_List); ok {
@@ -273,6 +283,11 @@ type ChatRequest_Barrier struct {
 	Barrier *ChatBarrier `protobuf:"bytes,6,opt,name=barrier,proto3,oneof"`
 }
 
+type ChatRequest_Flush struct {
+	// Nothing: answer when what was dispatched here so far is journaled.
+	Flush *ChatBarrier `protobuf:"bytes,12,opt,name=flush,proto3,oneof"`
+}
+
 type ChatRequest_List struct {
 	// List sessions.
 	List *v1.ChatServiceListSessionsRequest `protobuf:"bytes,7,opt,name=list,proto3,oneof"`
@@ -308,6 +323,8 @@ func (*ChatRequest_Remove) isChatRequest_What() {}
 
 func (*ChatRequest_Barrier) isChatRequest_What() {}
 
+func (*ChatRequest_Flush) isChatRequest_What() {}
+
 func (*ChatRequest_List) isChatRequest_What() {}
 
 func (*ChatRequest_Close) isChatRequest_What() {}
@@ -335,13 +352,16 @@ type ChatResponse struct {
 	//	*ChatResponse_Lend
 	//	*ChatResponse_Take
 	//	*ChatResponse_HandOver
+	//	*ChatResponse_Flush
 	What isChatResponse_What `protobuf_oneof:"what"`
 	// Why a session was neither lent nor taken.
 	Refusal ChatRefusal `protobuf:"varint,11,opt,name=refusal,proto3,enum=eventnode.cluster.v1.ChatRefusal" json:"refusal,omitempty"`
 	// With CHAT_REFUSAL_GAP: how many events are gone.
 	Missing uint64 `protobuf:"varint,12,opt,name=missing,proto3" json:"missing,omitempty"`
 	// Why nothing was done here, if the request does not fit what is here.
-	Error         *ChatError `protobuf:"bytes,13,opt,name=error,proto3" json:"error,omitempty"`
+	Error *ChatError `protobuf:"bytes,13,opt,name=error,proto3" json:"error,omitempty"`
+	// To lend: the life of the node that answers.
+	Life          uint64 `protobuf:"fixed64,15,opt,name=life,proto3" json:"life,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -473,6 +493,15 @@ func (x *ChatResponse) GetHandOver() *ChatBarrier {
 	return nil
 }
 
+func (x *ChatResponse) GetFlush() *ChatBarrier {
+	if x != nil {
+		if x, ok := x.What.(*ChatResponse_Flush); ok {
+			return x.Flush
+		}
+	}
+	return nil
+}
+
 func (x *ChatResponse) GetRefusal() ChatRefusal {
 	if x != nil {
 		return x.Refusal
@@ -492,6 +521,13 @@ func (x *ChatResponse) GetError() *ChatError {
 		return x.Error
 	}
 	return nil
+}
+
+func (x *ChatResponse) GetLife() uint64 {
+	if x != nil {
+		return x.Life
+	}
+	return 0
 }
 
 type isChatResponse_What interface {
@@ -548,6 +584,11 @@ type ChatResponse_HandOver struct {
 	HandOver *ChatBarrier `protobuf:"bytes,14,opt,name=hand_over,json=handOver,proto3,oneof"`
 }
 
+type ChatResponse_Flush struct {
+	// To flush.
+	Flush *ChatBarrier `protobuf:"bytes,16,opt,name=flush,proto3,oneof"`
+}
+
 func (*ChatResponse_Dispatch) isChatResponse_What() {}
 
 func (*ChatResponse_Subscribe) isChatResponse_What() {}
@@ -567,6 +608,8 @@ func (*ChatResponse_Lend) isChatResponse_What() {}
 func (*ChatResponse_Take) isChatResponse_What() {}
 
 func (*ChatResponse_HandOver) isChatResponse_What() {}
+
+func (*ChatResponse_Flush) isChatResponse_What() {}
 
 // ChatError is an error to whoever asked first.
 type ChatError struct {
@@ -640,7 +683,10 @@ type ChatDispatch struct {
 	// With number: tells the event apart from all others. A number of the node's life.
 	Origin uint64 `protobuf:"varint,2,opt,name=origin,proto3" json:"origin,omitempty"`
 	// Grows with each event of the origin.
-	Number        uint64 `protobuf:"varint,3,opt,name=number,proto3" json:"number,omitempty"`
+	Number uint64 `protobuf:"varint,3,opt,name=number,proto3" json:"number,omitempty"`
+	// It comes from a node that had the sessions it is for, and has given them away: the
+	// receiver may be sent it once more, for others.
+	SentOn        bool `protobuf:"varint,4,opt,name=sent_on,json=sentOn,proto3" json:"sent_on,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -694,6 +740,13 @@ func (x *ChatDispatch) GetNumber() uint64 {
 		return x.Number
 	}
 	return 0
+}
+
+func (x *ChatDispatch) GetSentOn() bool {
+	if x != nil {
+		return x.SentOn
+	}
+	return false
 }
 
 // ChatBarrier has nothing to say as a request.
@@ -1187,7 +1240,9 @@ type ChatLog struct {
 	// The number of the first of these.
 	First uint64 `protobuf:"varint,1,opt,name=first,proto3" json:"first,omitempty"`
 	// In order, without holes.
-	Events        []*ChatLogged `protobuf:"bytes,2,rep,name=events,proto3" json:"events,omitempty"`
+	Events []*ChatLogged `protobuf:"bytes,2,rep,name=events,proto3" json:"events,omitempty"`
+	// The generation of whoever takes it, if sessions are journaled.
+	Generation    uint64 `protobuf:"varint,3,opt,name=generation,proto3" json:"generation,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1236,6 +1291,13 @@ func (x *ChatLog) GetEvents() []*ChatLogged {
 	return nil
 }
 
+func (x *ChatLog) GetGeneration() uint64 {
+	if x != nil {
+		return x.Generation
+	}
+	return 0
+}
+
 // ChatLogged is one event of it.
 type ChatLogged struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -1248,7 +1310,9 @@ type ChatLogged struct {
 	// See ChatDispatch.
 	Number uint64 `protobuf:"varint,4,opt,name=number,proto3" json:"number,omitempty"`
 	// What state an event is of that nodes make by themselves: the newest counts.
-	State         string `protobuf:"bytes,5,opt,name=state,proto3" json:"state,omitempty"`
+	State string `protobuf:"bytes,5,opt,name=state,proto3" json:"state,omitempty"`
+	// The payload is not that of the origin, but what some are to see instead.
+	View          bool `protobuf:"varint,6,opt,name=view,proto3" json:"view,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1316,6 +1380,13 @@ func (x *ChatLogged) GetState() string {
 		return x.State
 	}
 	return ""
+}
+
+func (x *ChatLogged) GetView() bool {
+	if x != nil {
+		return x.View
+	}
+	return false
 }
 
 // ChatSessionMeta is what all nodes know of each session: the metadata of its group.
@@ -1395,21 +1466,22 @@ var File_eventnode_cluster_v1_chat_proto protoreflect.FileDescriptor
 
 const file_eventnode_cluster_v1_chat_proto_rawDesc = "" +
 	"\n" +
-	"\x1feventnode/cluster/v1/chat.proto\x12\x14eventnode.cluster.v1\x1a\x17eventnode/v1/chat.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xc9\x05\n" +
+	"\x1feventnode/cluster/v1/chat.proto\x12\x14eventnode.cluster.v1\x1a\x17eventnode/v1/chat.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\x84\x06\n" +
 	"\vChatRequest\x12\x1a\n" +
 	"\bposition\x18\x01 \x01(\tR\bposition\x12@\n" +
 	"\bdispatch\x18\x02 \x01(\v2\".eventnode.cluster.v1.ChatDispatchH\x00R\bdispatch\x12I\n" +
 	"\tsubscribe\x18\x03 \x01(\v2).eventnode.v1.ChatServiceSubscribeRequestH\x00R\tsubscribe\x12O\n" +
 	"\vunsubscribe\x18\x04 \x01(\v2+.eventnode.v1.ChatServiceUnsubscribeRequestH\x00R\vunsubscribe\x12@\n" +
 	"\x06remove\x18\x05 \x01(\v2&.eventnode.v1.ChatServiceRemoveRequestH\x00R\x06remove\x12=\n" +
-	"\abarrier\x18\x06 \x01(\v2!.eventnode.cluster.v1.ChatBarrierH\x00R\abarrier\x12B\n" +
+	"\abarrier\x18\x06 \x01(\v2!.eventnode.cluster.v1.ChatBarrierH\x00R\abarrier\x129\n" +
+	"\x05flush\x18\f \x01(\v2!.eventnode.cluster.v1.ChatBarrierH\x00R\x05flush\x12B\n" +
 	"\x04list\x18\a \x01(\v2,.eventnode.v1.ChatServiceListSessionsRequestH\x00R\x04list\x12D\n" +
 	"\x05close\x18\b \x01(\v2,.eventnode.v1.ChatServiceCloseSessionRequestH\x00R\x05close\x124\n" +
 	"\x04lend\x18\t \x01(\v2\x1e.eventnode.cluster.v1.ChatLendH\x00R\x04lend\x124\n" +
 	"\x04take\x18\n" +
 	" \x01(\v2\x1e.eventnode.cluster.v1.ChatTakeH\x00R\x04take\x12A\n" +
 	"\thand_over\x18\v \x01(\v2\".eventnode.cluster.v1.ChatHandOverH\x00R\bhandOverB\x06\n" +
-	"\x04what\"\xc8\x06\n" +
+	"\x04what\"\x97\a\n" +
 	"\fChatResponse\x12G\n" +
 	"\bdispatch\x18\x02 \x01(\v2).eventnode.v1.ChatServiceDispatchResponseH\x00R\bdispatch\x12J\n" +
 	"\tsubscribe\x18\x03 \x01(\v2*.eventnode.v1.ChatServiceSubscribeResponseH\x00R\tsubscribe\x12P\n" +
@@ -1421,10 +1493,12 @@ const file_eventnode_cluster_v1_chat_proto_rawDesc = "" +
 	"\x04lend\x18\t \x01(\v2 .eventnode.cluster.v1.ChatRecordH\x00R\x04lend\x123\n" +
 	"\x04take\x18\n" +
 	" \x01(\v2\x1d.eventnode.cluster.v1.ChatLogH\x00R\x04take\x12@\n" +
-	"\thand_over\x18\x0e \x01(\v2!.eventnode.cluster.v1.ChatBarrierH\x00R\bhandOver\x12;\n" +
+	"\thand_over\x18\x0e \x01(\v2!.eventnode.cluster.v1.ChatBarrierH\x00R\bhandOver\x129\n" +
+	"\x05flush\x18\x10 \x01(\v2!.eventnode.cluster.v1.ChatBarrierH\x00R\x05flush\x12;\n" +
 	"\arefusal\x18\v \x01(\x0e2!.eventnode.cluster.v1.ChatRefusalR\arefusal\x12\x18\n" +
 	"\amissing\x18\f \x01(\x04R\amissing\x125\n" +
-	"\x05error\x18\r \x01(\v2\x1f.eventnode.cluster.v1.ChatErrorR\x05errorB\x06\n" +
+	"\x05error\x18\r \x01(\v2\x1f.eventnode.cluster.v1.ChatErrorR\x05error\x12\x12\n" +
+	"\x04life\x18\x0f \x01(\x06R\x04lifeB\x06\n" +
 	"\x04what\"\xc1\x01\n" +
 	"\tChatError\x12\x16\n" +
 	"\x06reason\x18\x01 \x01(\tR\x06reason\x12\x18\n" +
@@ -1432,11 +1506,12 @@ const file_eventnode_cluster_v1_chat_proto_rawDesc = "" +
 	"\adetails\x18\x03 \x03(\v2,.eventnode.cluster.v1.ChatError.DetailsEntryR\adetails\x1a:\n" +
 	"\fDetailsEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
-	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"\x82\x01\n" +
+	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"\x9b\x01\n" +
 	"\fChatDispatch\x12B\n" +
 	"\arequest\x18\x01 \x01(\v2(.eventnode.v1.ChatServiceDispatchRequestR\arequest\x12\x16\n" +
 	"\x06origin\x18\x02 \x01(\x04R\x06origin\x12\x16\n" +
-	"\x06number\x18\x03 \x01(\x04R\x06number\"'\n" +
+	"\x06number\x18\x03 \x01(\x04R\x06number\x12\x17\n" +
+	"\asent_on\x18\x04 \x01(\bR\x06sentOn\"'\n" +
 	"\vChatBarrier\x12\x18\n" +
 	"\amissing\x18\x01 \x03(\tR\amissing\"V\n" +
 	"\bChatLend\x12\x17\n" +
@@ -1475,17 +1550,21 @@ const file_eventnode_cluster_v1_chat_proto_rawDesc = "" +
 	"activities\x18\x02 \x01(\fR\n" +
 	"activities\x12\x14\n" +
 	"\x05since\x18\x03 \x01(\x03R\x05since\x12\x10\n" +
-	"\x03afk\x18\x04 \x01(\bR\x03afk\"Y\n" +
+	"\x03afk\x18\x04 \x01(\bR\x03afk\"y\n" +
 	"\aChatLog\x12\x14\n" +
 	"\x05first\x18\x01 \x01(\x04R\x05first\x128\n" +
-	"\x06events\x18\x02 \x03(\v2 .eventnode.cluster.v1.ChatLoggedR\x06events\"z\n" +
+	"\x06events\x18\x02 \x03(\v2 .eventnode.cluster.v1.ChatLoggedR\x06events\x12\x1e\n" +
+	"\n" +
+	"generation\x18\x03 \x01(\x04R\n" +
+	"generation\"\x8e\x01\n" +
 	"\n" +
 	"ChatLogged\x12\x12\n" +
 	"\x04type\x18\x01 \x01(\tR\x04type\x12\x12\n" +
 	"\x04data\x18\x02 \x01(\fR\x04data\x12\x16\n" +
 	"\x06origin\x18\x03 \x01(\x04R\x06origin\x12\x16\n" +
 	"\x06number\x18\x04 \x01(\x04R\x06number\x12\x14\n" +
-	"\x05state\x18\x05 \x01(\tR\x05state\"\x98\x01\n" +
+	"\x05state\x18\x05 \x01(\tR\x05state\x12\x12\n" +
+	"\x04view\x18\x06 \x01(\bR\x04view\"\x98\x01\n" +
 	"\x0fChatSessionMeta\x12\x17\n" +
 	"\auser_id\x18\x01 \x01(\x04R\x06userId\x12\x14\n" +
 	"\x05shard\x18\x02 \x01(\rR\x05shard\x12\x16\n" +
@@ -1550,36 +1629,38 @@ var file_eventnode_cluster_v1_chat_proto_depIdxs = []int32{
 	17, // 2: eventnode.cluster.v1.ChatRequest.unsubscribe:type_name -> eventnode.v1.ChatServiceUnsubscribeRequest
 	18, // 3: eventnode.cluster.v1.ChatRequest.remove:type_name -> eventnode.v1.ChatServiceRemoveRequest
 	5,  // 4: eventnode.cluster.v1.ChatRequest.barrier:type_name -> eventnode.cluster.v1.ChatBarrier
-	19, // 5: eventnode.cluster.v1.ChatRequest.list:type_name -> eventnode.v1.ChatServiceListSessionsRequest
-	20, // 6: eventnode.cluster.v1.ChatRequest.close:type_name -> eventnode.v1.ChatServiceCloseSessionRequest
-	6,  // 7: eventnode.cluster.v1.ChatRequest.lend:type_name -> eventnode.cluster.v1.ChatLend
-	7,  // 8: eventnode.cluster.v1.ChatRequest.take:type_name -> eventnode.cluster.v1.ChatTake
-	8,  // 9: eventnode.cluster.v1.ChatRequest.hand_over:type_name -> eventnode.cluster.v1.ChatHandOver
-	21, // 10: eventnode.cluster.v1.ChatResponse.dispatch:type_name -> eventnode.v1.ChatServiceDispatchResponse
-	22, // 11: eventnode.cluster.v1.ChatResponse.subscribe:type_name -> eventnode.v1.ChatServiceSubscribeResponse
-	23, // 12: eventnode.cluster.v1.ChatResponse.unsubscribe:type_name -> eventnode.v1.ChatServiceUnsubscribeResponse
-	24, // 13: eventnode.cluster.v1.ChatResponse.remove:type_name -> eventnode.v1.ChatServiceRemoveResponse
-	5,  // 14: eventnode.cluster.v1.ChatResponse.barrier:type_name -> eventnode.cluster.v1.ChatBarrier
-	25, // 15: eventnode.cluster.v1.ChatResponse.list:type_name -> eventnode.v1.ChatServiceListSessionsResponse
-	26, // 16: eventnode.cluster.v1.ChatResponse.close:type_name -> eventnode.v1.ChatServiceCloseSessionResponse
-	9,  // 17: eventnode.cluster.v1.ChatResponse.lend:type_name -> eventnode.cluster.v1.ChatRecord
-	12, // 18: eventnode.cluster.v1.ChatResponse.take:type_name -> eventnode.cluster.v1.ChatLog
-	5,  // 19: eventnode.cluster.v1.ChatResponse.hand_over:type_name -> eventnode.cluster.v1.ChatBarrier
-	0,  // 20: eventnode.cluster.v1.ChatResponse.refusal:type_name -> eventnode.cluster.v1.ChatRefusal
-	3,  // 21: eventnode.cluster.v1.ChatResponse.error:type_name -> eventnode.cluster.v1.ChatError
-	15, // 22: eventnode.cluster.v1.ChatError.details:type_name -> eventnode.cluster.v1.ChatError.DetailsEntry
-	27, // 23: eventnode.cluster.v1.ChatDispatch.request:type_name -> eventnode.v1.ChatServiceDispatchRequest
-	28, // 24: eventnode.cluster.v1.ChatRecord.since:type_name -> google.protobuf.Timestamp
-	11, // 25: eventnode.cluster.v1.ChatRecord.presence:type_name -> eventnode.cluster.v1.ChatPresence
-	29, // 26: eventnode.cluster.v1.ChatRecord.subscriptions:type_name -> eventnode.v1.ChatSubscription
-	10, // 27: eventnode.cluster.v1.ChatRecord.watches:type_name -> eventnode.cluster.v1.ChatWatch
-	13, // 28: eventnode.cluster.v1.ChatLog.events:type_name -> eventnode.cluster.v1.ChatLogged
-	11, // 29: eventnode.cluster.v1.ChatSessionMeta.presence:type_name -> eventnode.cluster.v1.ChatPresence
-	30, // [30:30] is the sub-list for method output_type
-	30, // [30:30] is the sub-list for method input_type
-	30, // [30:30] is the sub-list for extension type_name
-	30, // [30:30] is the sub-list for extension extendee
-	0,  // [0:30] is the sub-list for field type_name
+	5,  // 5: eventnode.cluster.v1.ChatRequest.flush:type_name -> eventnode.cluster.v1.ChatBarrier
+	19, // 6: eventnode.cluster.v1.ChatRequest.list:type_name -> eventnode.v1.ChatServiceListSessionsRequest
+	20, // 7: eventnode.cluster.v1.ChatRequest.close:type_name -> eventnode.v1.ChatServiceCloseSessionRequest
+	6,  // 8: eventnode.cluster.v1.ChatRequest.lend:type_name -> eventnode.cluster.v1.ChatLend
+	7,  // 9: eventnode.cluster.v1.ChatRequest.take:type_name -> eventnode.cluster.v1.ChatTake
+	8,  // 10: eventnode.cluster.v1.ChatRequest.hand_over:type_name -> eventnode.cluster.v1.ChatHandOver
+	21, // 11: eventnode.cluster.v1.ChatResponse.dispatch:type_name -> eventnode.v1.ChatServiceDispatchResponse
+	22, // 12: eventnode.cluster.v1.ChatResponse.subscribe:type_name -> eventnode.v1.ChatServiceSubscribeResponse
+	23, // 13: eventnode.cluster.v1.ChatResponse.unsubscribe:type_name -> eventnode.v1.ChatServiceUnsubscribeResponse
+	24, // 14: eventnode.cluster.v1.ChatResponse.remove:type_name -> eventnode.v1.ChatServiceRemoveResponse
+	5,  // 15: eventnode.cluster.v1.ChatResponse.barrier:type_name -> eventnode.cluster.v1.ChatBarrier
+	25, // 16: eventnode.cluster.v1.ChatResponse.list:type_name -> eventnode.v1.ChatServiceListSessionsResponse
+	26, // 17: eventnode.cluster.v1.ChatResponse.close:type_name -> eventnode.v1.ChatServiceCloseSessionResponse
+	9,  // 18: eventnode.cluster.v1.ChatResponse.lend:type_name -> eventnode.cluster.v1.ChatRecord
+	12, // 19: eventnode.cluster.v1.ChatResponse.take:type_name -> eventnode.cluster.v1.ChatLog
+	5,  // 20: eventnode.cluster.v1.ChatResponse.hand_over:type_name -> eventnode.cluster.v1.ChatBarrier
+	5,  // 21: eventnode.cluster.v1.ChatResponse.flush:type_name -> eventnode.cluster.v1.ChatBarrier
+	0,  // 22: eventnode.cluster.v1.ChatResponse.refusal:type_name -> eventnode.cluster.v1.ChatRefusal
+	3,  // 23: eventnode.cluster.v1.ChatResponse.error:type_name -> eventnode.cluster.v1.ChatError
+	15, // 24: eventnode.cluster.v1.ChatError.details:type_name -> eventnode.cluster.v1.ChatError.DetailsEntry
+	27, // 25: eventnode.cluster.v1.ChatDispatch.request:type_name -> eventnode.v1.ChatServiceDispatchRequest
+	28, // 26: eventnode.cluster.v1.ChatRecord.since:type_name -> google.protobuf.Timestamp
+	11, // 27: eventnode.cluster.v1.ChatRecord.presence:type_name -> eventnode.cluster.v1.ChatPresence
+	29, // 28: eventnode.cluster.v1.ChatRecord.subscriptions:type_name -> eventnode.v1.ChatSubscription
+	10, // 29: eventnode.cluster.v1.ChatRecord.watches:type_name -> eventnode.cluster.v1.ChatWatch
+	13, // 30: eventnode.cluster.v1.ChatLog.events:type_name -> eventnode.cluster.v1.ChatLogged
+	11, // 31: eventnode.cluster.v1.ChatSessionMeta.presence:type_name -> eventnode.cluster.v1.ChatPresence
+	32, // [32:32] is the sub-list for method output_type
+	32, // [32:32] is the sub-list for method input_type
+	32, // [32:32] is the sub-list for extension type_name
+	32, // [32:32] is the sub-list for extension extendee
+	0,  // [0:32] is the sub-list for field type_name
 }
 
 func init() { file_eventnode_cluster_v1_chat_proto_init() }
@@ -1593,6 +1674,7 @@ func file_eventnode_cluster_v1_chat_proto_init() {
 		(*ChatRequest_Unsubscribe)(nil),
 		(*ChatRequest_Remove)(nil),
 		(*ChatRequest_Barrier)(nil),
+		(*ChatRequest_Flush)(nil),
 		(*ChatRequest_List)(nil),
 		(*ChatRequest_Close)(nil),
 		(*ChatRequest_Lend)(nil),
@@ -1610,6 +1692,7 @@ func file_eventnode_cluster_v1_chat_proto_init() {
 		(*ChatResponse_Lend)(nil),
 		(*ChatResponse_Take)(nil),
 		(*ChatResponse_HandOver)(nil),
+		(*ChatResponse_Flush)(nil),
 	}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
