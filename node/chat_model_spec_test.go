@@ -330,10 +330,10 @@ func (m *chatModel) dispatch() {
 	}
 }
 
-// lately reports whether a session has come to a node of which another one may remember it,
-// and not reach it there to send on what that has already.
+// lately reports whether a session has moved to a node: the one where it was sends on to it
+// for a while, and names it if it cannot, though others can.
 func (m *chatModel) lately(at int) bool {
-	return m.split && slices.ContainsFunc(m.all, func(s *talker) bool { return s.node == at && time.Since(s.moved) < 15*time.Second })
+	return m.split && time.Since(m.came[at]) < 15*time.Second
 }
 
 func (m *chatModel) anyFilter() *eventnodev1.ChatFilter {

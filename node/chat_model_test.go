@@ -33,6 +33,7 @@ type chatModel struct {
 	all     []*talker
 	cut     [3][3]bool
 	split   bool
+	came    [3]time.Time // when a session has moved to a node last
 	events  int
 	history []string
 }
@@ -47,7 +48,6 @@ type talker struct {
 	status    string
 	node      int
 	travelled bool // in this split
-	moved     time.Time
 	gone      bool
 	subs      map[string]talkFlags
 	want      []talkEvent
@@ -308,7 +308,7 @@ func (m *chatModel) resume() {
 		return
 	}
 	if to != s.node {
-		s.travelled, s.moved = s.travelled || m.split, time.Now()
+		s.travelled, m.came[to] = s.travelled || m.split, time.Now()
 		clear(s.sees) // the other node may not have told him what this one knows
 	}
 	s.node = to
