@@ -232,6 +232,7 @@ func (v *view) take(o word) {
 		if o.meta == nil {
 			delete(v.rows, o.sid)
 		}
+		v.at.hub.SetPlace(v.of.ref.ID, o.sid, sessions.Snowflake(o.meta.GetUserId()))
 		v.at.hub.SetSession(v.of.ref.ID, o.sid, o.meta)
 	case v.at != v.of:
 		v.topics[o.topic] = o.wanted

@@ -62,8 +62,9 @@
 // All methods of a Hub may be called by several goroutines. Hub.Run owns those that it
 // starts; it must run. Every change of the Directory goes through [Hub.Apply]; events are
 // sent under a lock that Apply takes, so a Backend must not wait. No call to another node is
-// made under it. Who implements [Cluster] hands over what other nodes say by [Hub.SetInterest]
-// and [Hub.SetSession], in the order in which each said it, and their calls by [Hub.Answer].
+// made under it. Who implements [Cluster] hands over what other nodes say by [Hub.SetInterest],
+// [Hub.SetPlace] and [Hub.SetSession], in the order in which each said it, and their calls by
+// [Hub.Answer].
 //
 // # Failure
 //

@@ -61,9 +61,11 @@ type Hub struct {
 	// suspects are sessions of this node that another one says it has; with a journal.
 	suspects map[sessions.ID]bool
 
-	// wantMu guards which other nodes want what, and orders what this one says of itself.
+	// wantMu guards which other nodes want what and where sessions are; saying orders what
+	// this one says of itself.
 	wantMu sync.RWMutex
 	wants  map[string]map[eventnode.NodeID]bool
+	places *places
 	saying sync.Mutex
 }
 
@@ -80,7 +82,7 @@ func New(cfg Config) (*Hub, error) {
 	h := &Hub{
 		cfg: cfg, log: cfg.Logger, metrics: m, kinds: map[string]Backend{}, others: map[string]bool{},
 		kick: make(chan struct{}, 1), moving: make(chan struct{}, movesAtOnce),
-		life: lifeOf(cfg.Node), table: newTable(), roster: newRoster(), departed: newDeparted(), wants: map[string]map[eventnode.NodeID]bool{},
+		life: lifeOf(cfg.Node), table: newTable(), roster: newRoster(), departed: newDeparted(), wants: map[string]map[eventnode.NodeID]bool{}, places: newPlaces(),
 	}
 	if cfg.Cluster == nil {
 		h.cfg.Cluster = alone{h}
@@ -208,12 +210,10 @@ func (h *Hub) nodesOf(topics []string) map[eventnode.NodeID]bool {
 
 // addNodes adds the other nodes that have sessions of users.
 func (h *Hub) addNodes(users []sessions.Snowflake, nodes map[eventnode.NodeID]bool) {
-	if len(users) > 0 {
-		h.mu.RLock()
-		for _, u := range users {
-			h.roster.nodes(u, nodes)
-		}
-		h.mu.RUnlock()
+	h.wantMu.RLock()
+	for _, u := range users {
+		h.places.nodes(u, nodes)
 	}
+	h.wantMu.RUnlock()
 	delete(nodes, h.cfg.Node.ID)
 }

@@ -3,6 +3,7 @@ package chat
 import (
 	"encoding/json"
 	"fmt"
+	"math"
 	"slices"
 	"strings"
 
@@ -139,10 +140,14 @@ func (m *model) lookAway() {
 	}
 }
 
-// loseSight has a session look at nothing that its user may not see any more.
+// loseSight has a session look at nothing that its user may not see any more. While it moves
+// that may be forgotten: who may see the list again when it arrives, looks again.
 func (m *model) loseSight(s *modelSession) {
-	if s.watch != nil && !m.dir(s).MayRead(s.who.User, s.watch.channel) {
-		s.watch, s.until = nil, s.c.s.Seq()
+	if s.watch == nil || m.dir(s).MayRead(s.who.User, s.watch.channel) {
+		return
+	}
+	if s.watch, s.until = nil, s.c.s.Seq(); m.moving {
+		s.until = math.MaxUint64
 	}
 }
 
@@ -429,6 +434,7 @@ func (m *model) appears(at int, user, guild sessions.Snowflake) []string {
 	for i, g := range games {
 		games[i] = best.String() + " " + g
 	}
+	slices.Sort(games)
 	return games
 }
 

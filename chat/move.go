@@ -56,9 +56,9 @@ func (h *Hub) Resume(ctx context.Context, user sessions.Snowflake, sid sessions.
 // fetch moves a session here. While it moves it is known at two nodes, and at one that asked
 // for it in vain for a moment: who knows more than that it is not there is believed.
 func (h *Hub) fetch(ctx context.Context, user sessions.Snowflake, sid sessions.ID, seen uint64) (*sessions.Session, error) {
-	h.mu.RLock()
-	nodes := h.roster.find(user, sid)
-	h.mu.RUnlock()
+	h.wantMu.RLock()
+	nodes := h.places.find(user, sid)
+	h.wantMu.RUnlock()
 	why := error(sessions.ErrNotFound)
 	for _, node := range nodes {
 		if node == h.cfg.Node.ID {

@@ -55,23 +55,6 @@ func (r *roster) remove(p place) {
 	}
 }
 
-// nodes are where a user has sessions.
-func (r *roster) nodes(user sessions.Snowflake, into map[eventnode.NodeID]bool) {
-	for _, p := range r.of[user] {
-		into[p.node] = true
-	}
-}
-
-// find is the nodes that have a session of a user.
-func (r *roster) find(user sessions.Snowflake, id sessions.ID) (nodes []eventnode.NodeID) {
-	for _, p := range r.of[user] {
-		if p.id == id {
-			nodes = append(nodes, p.node)
-		}
-	}
-	return nodes
-}
-
 // toFriends is how a user's friends see him: by the sessions that speak for all of him,
 // which are the first shard's and those without shards.
 func (r *roster) toFriends(user sessions.Snowflake) sessions.Presence {

@@ -205,13 +205,35 @@ func (c *chatCluster) unknown(ctx context.Context, knows map[eventnode.NodeRef]b
 	return left
 }
 
-// interest hands the hub what other nodes want.
+// interest hands the hub what other nodes want, and where sessions are: it has that before
+// the other node is told that this one knows.
 func (c *chatCluster) interest(hub *chat.Hub) {
 	c.p.groups.Hook(chatScope, func(d groups.Diff) {
 		if d.Origin != c.p.self && d.Group != chatNodes {
 			hub.SetInterest(d.Group, d.Origin.ID, d.Members > 0)
 		}
 	})
+	c.p.groups.Hook(sessionScope, func(d groups.Diff) {
+		if d.Joined > 0 || d.Left > 0 {
+			hub.SetPlace(d.Origin.ID, sessions.ID(d.Group), c.userOf(d))
+		}
+	})
+}
+
+// userOf is whose session a group of sessionScope is, if the node that says it is still in
+// it; 0: it is not.
+func (c *chatCluster) userOf(d groups.Diff) sessions.Snowflake {
+	if d.Members == 0 {
+		return 0
+	}
+	members, _ := c.sessions.Members(context.Background(), d.Group) // it is there
+	for _, m := range members {
+		meta := &clusterv1.ChatSessionMeta{}
+		if m.Member.Node == d.Origin && proto.Unmarshal([]byte(m.Meta), meta) == nil {
+			return sessions.Snowflake(meta.GetUserId())
+		}
+	}
+	return 0
 }
 
 // follow hands the hub the sessions of all nodes until ctx ends.
