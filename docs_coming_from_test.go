@@ -133,7 +133,13 @@ func TestComingFromNamesExist(t *testing.T) {
 	names(t, "sessions", "sessions.", known)
 	names(t, "gateway", "gateway.", known)
 	names(t, "node", "node.", known)
-	name := regexp.MustCompile(`^((client|registry|event|bus|chat|directory|sessions|gateway|node)\.)?[A-Z]\w*(\.[A-Z]\w*)?$`)
+	names(t, "source", "source.", known)
+	names(t, "discord", "discord.", known)
+	names(t, "cache", "cache.", known)
+	names(t, "cache/cachetest", "cachetest.", known)
+	names(t, "shard", "shard.", known)
+	names(t, "shard/fleet", "fleet.", known)
+	name := regexp.MustCompile(`^((client|registry|event|bus|chat|directory|sessions|gateway|node|source|discord|cache|cachetest|shard|fleet)\.)?[A-Z]\w*(\.[A-Z]\w*)?$`)
 	for page, text := range comingFrom(t) {
 		checked := 0
 		for _, span := range ours(text) {

@@ -29,6 +29,8 @@ type cluster interface {
 	Locks(opts ...client.StreamsOption) eventnode.Locks
 	// Chat returns the chat service.
 	Chat() chatService
+	// Sources returns the event sources of the asked node.
+	Sources() eventnode.Sources
 	// Close ends the connection.
 	Close() error
 }
@@ -110,7 +112,7 @@ Start with "eventnode dev", which runs a cluster on this machine.`,
 		a.subscribeCommand(), a.dispatchCommand(), a.groupsCommand(),
 		a.streamsCommand(), a.publishCommand(),
 		a.consumeCommand(), a.consumerGroupsCommand(), a.pendingCommand(), a.claimCommand(), a.deadCommand(),
-		a.locksCommand(), a.outboxCommand(), a.chatCommand(), a.sessionsCommand(),
+		a.locksCommand(), a.outboxCommand(), a.chatCommand(), a.sessionsCommand(), a.sourceCommand(), a.shardsCommand(),
 		a.raftCommand(), a.scrubCommand(), a.backupCommand(), a.restoreCommand(),
 		a.membersCommand(), a.leaveCommand(), a.recoverCommand(),
 		a.subscriptionsCommand(), a.statusCommand(),

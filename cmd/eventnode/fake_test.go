@@ -34,6 +34,7 @@ type fake struct {
 	reach      int // of Broadcast
 	durable    fakeDurable
 	chat       fakeChat
+	sources    fakeSources
 
 	mu         sync.Mutex
 	topics     []string

@@ -96,6 +96,13 @@ it also takes CloudEvents, from anybody who reaches it, for any topic and stream
 			return a.serve(cmd.Context(), f.cfg)
 		},
 	}
+	f.add(cmd)
+	f.chat.add(cmd)
+	return cmd
+}
+
+// add adds the flags of every node.
+func (f *serveFlags) add(cmd *cobra.Command) {
 	fs := cmd.Flags()
 	fs.StringVar(&f.name, "name", "", "name of the node, unique in the cluster (default: host name and rpc port)")
 	fs.StringVar(&f.cfg.GossipAddress, "gossip", "", "HOST:PORT to bind for gossip (default 127.0.0.1:7400)")
@@ -116,8 +123,6 @@ it also takes CloudEvents, from anybody who reaches it, for any topic and stream
 	fs.StringVar(&f.keyFile, "gossip-key-file", "", "file with the cluster's secret: 16, 24 or 32 bytes in base64 (openssl rand -base64 32)")
 	fs.StringVar(&f.logLevel, "log-level", "info", "debug, info, warn or error")
 	fs.StringVar(&f.logFormat, "log-format", "text", "text or json")
-	f.chat.add(cmd)
-	return cmd
 }
 
 // finish turns the flags that are not strings of Config into its fields.
@@ -127,8 +132,10 @@ func (f *serveFlags) finish(cmd *cobra.Command, logs io.Writer) (err error) {
 	if f.cfg.HTTPIngest && f.cfg.HTTPAddress == "" {
 		return usagef("--http-ingest needs --http HOST:PORT: where to take events")
 	}
-	if f.cfg.Chat, err = f.chat.config(cmd); err != nil {
-		return err
+	if cmd.Flags().Lookup("chat") != nil {
+		if f.cfg.Chat, err = f.chat.config(cmd); err != nil {
+			return err
+		}
 	}
 	if f.cfg.Labels, err = parseLabels(f.labels); err != nil {
 		return err
