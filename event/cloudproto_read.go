@@ -170,8 +170,9 @@ func readValue(name string, b []byte) (text string, err error) {
 		return base64.StdEncoding.EncodeToString(last.bytes), nil
 	case 7:
 		return readTimestamp(name, last.bytes)
+	default:
+		return string(last.bytes), nil
 	}
-	return string(last.bytes), nil
 }
 
 // readTimestamp is a google.protobuf.Timestamp in the form of RFC 3339.

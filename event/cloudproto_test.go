@@ -78,6 +78,7 @@ func TestParseCloudEventProtoBad(t *testing.T) {
 		"specversion is not 1.0":                       append(protoEvent(), protoMessage(3, "0.3")...),
 		"UTF-8":                                        protoEvent(2, "\xff"),
 		"x is malformed: not UTF-8":                    protoEvent(5, protoAttribute("x", 3, "\xff")),
+		"protobuf: not UTF-8":                          protoEvent(7, "\xff"),
 		"proto_data is malformed: not UTF-8":           protoEvent(8, protoMessage(1, "\xff")),
 		"another type":                                 protoEvent(1, 5),
 		"unexpected EOF":                               protoEvent()[:14],

@@ -94,7 +94,7 @@ func linked(t *testing.T, producer, consumer tracetest.SpanStub) {
 func value(span tracetest.SpanStub, key attribute.Key) string {
 	for _, a := range span.Attributes {
 		if a.Key == key {
-			return a.Value.Emit()
+			return a.Value.String()
 		}
 	}
 	return ""

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"maps"
+	"os/exec"
 	"reflect"
 	"regexp"
 	"slices"
@@ -31,6 +32,20 @@ func TestOff(t *testing.T) {
 		ctx, end := tr.Begin(t.Context(), event.New("n", nil), "topic:a")
 		if end(nil); ctx != t.Context() {
 			t.Error("a context was changed")
+		}
+	}
+}
+
+// Who uses the library carries the API of OpenTelemetry along, and neither its SDK nor an
+// exporter.
+func TestOnlyTheAPI(t *testing.T) {
+	out, err := exec.Command("go", "list", "-deps", "../client", "..", "../node", ".").Output()
+	if err != nil || !strings.Contains(string(out), "go.opentelemetry.io/otel/trace\n") {
+		t.Fatal(err)
+	}
+	for pkg := range strings.Lines(string(out)) {
+		if strings.HasPrefix(pkg, "go.opentelemetry.io/otel/sdk") || strings.HasPrefix(pkg, "go.opentelemetry.io/otel/exporters") {
+			t.Error(pkg)
 		}
 	}
 }
@@ -154,7 +169,7 @@ func TestNotSampled(t *testing.T) {
 	if _, err := never.Publisher(to).Dispatch(t.Context(), "topic:a", event.New("n", nil)); err != nil || to.got[0].Meta != nil {
 		t.Error(to.got[0].Meta, err)
 	}
-	all := newSpans()
+	all := newSpans(sdktrace.WithSampler(sdktrace.AlwaysSample()))
 	always := tracing.New(all.provider)
 	handled(t, always, func(ctx context.Context, d eventnode.Delivery) error {
 		if trace.SpanContextFromContext(ctx).IsValid() {
