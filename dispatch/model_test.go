@@ -13,11 +13,12 @@ import (
 
 	"github.com/eventnode/eventnode"
 	"github.com/eventnode/eventnode/event"
+	"github.com/eventnode/eventnode/internal/pattern"
 	"github.com/eventnode/eventnode/internal/wire"
 )
 
 // The model: a subscription that stands from the first to the last event should
-// get every event of its topics. What it got, in each publisher's order and
+// get every event of its topics and patterns. What it got, in each publisher's order and
 // without a duplicate, and what its gaps count, make up exactly that.
 
 // world is one random run of the model.
@@ -59,7 +60,7 @@ func (w *watcher) read(t *testing.T, r *rand.Rand) {
 			if _, err := fmt.Sscanf(d.Event.Name, "%d.%d", &p, &n); err != nil {
 				t.Errorf("event %q", d.Event.Name)
 			}
-			if !slices.ContainsFunc(d.Topics, func(topic string) bool { return slices.Contains(w.topics, topic) }) {
+			if !anyOf(w.topics, d.Topics) {
 				t.Errorf("subscription to %v got an event to %v", w.topics, d.Topics)
 			}
 			w.received[p] = append(w.received[p], n)
@@ -75,7 +76,7 @@ func (w *watcher) check(t *testing.T, all []sentEvent) {
 	t.Helper()
 	want := 0
 	for _, e := range all {
-		if slices.ContainsFunc(e.topics, func(topic string) bool { return slices.Contains(w.topics, topic) }) {
+		if anyOf(w.topics, e.topics) {
 			want++
 		}
 	}
@@ -100,7 +101,24 @@ func (w *watcher) check(t *testing.T, all []sentEvent) {
 	}
 }
 
-func topicName(i int) string { return fmt.Sprint("topic:t", i) }
+// anyOf reports whether one of the topics is wanted.
+func anyOf(wanted, topics []string) bool {
+	return slices.ContainsFunc(topics, func(topic string) bool {
+		return slices.ContainsFunc(wanted, func(w string) bool { return pattern.Match(w, topic) })
+	})
+}
+
+// topicName is one of six topics.
+func topicName(i int) string { return fmt.Sprintf("topic:t%d.%c", i%3, 'x'+i/3) }
+
+// interestName is one of the topics, or a pattern of some.
+func interestName(r *rand.Rand) string {
+	patterns := []string{"topic:*.x", "topic:t1.*", "topic:t2.>", "topic:>", "topic:*.*", "topic:t0.x.>"}
+	if r.IntN(2) == 0 {
+		return patterns[r.IntN(len(patterns))]
+	}
+	return topicName(r.IntN(6))
+}
 
 // publish dispatches n events: one by one, as frames, or with a receipt.
 func (w *world) publish(r *rand.Rand, id, n int) {
@@ -147,7 +165,7 @@ func (w *world) publishMany(r *rand.Rand, p *Publisher, id, number int) {
 // churn subscribes and closes, over and over, which must disturb nobody.
 func (w *world) churn(r *rand.Rand, n int) {
 	for range n {
-		s := w.c.nodes[r.IntN(len(w.c.nodes))].subscribe([]string{topicName(r.IntN(6)), topicName(r.IntN(6))},
+		s := w.c.nodes[r.IntN(len(w.c.nodes))].subscribe([]string{interestName(r), interestName(r)},
 			eventnode.WithPolicy(eventnode.Policy(r.IntN(4))), eventnode.WithQueue(1+r.IntN(20), 0), eventnode.WithMaxBlock(time.Millisecond))
 		last := map[int]int{}
 		ctx, cancel := context.WithTimeout(w.t.Context(), time.Duration(r.IntN(200))*time.Millisecond)
@@ -191,7 +209,7 @@ func TestModel(t *testing.T) {
 				policy := eventnode.Policy(i % 4)
 				var topics []string
 				for range 1 + r.IntN(4) {
-					topics = append(topics, topicName(r.IntN(6)))
+					topics = append(topics, interestName(r))
 				}
 				s := w.c.nodes[r.IntN(3)].subscribe(topics, eventnode.WithPolicy(policy),
 					eventnode.WithQueue(5+r.IntN(100), 2000+r.IntN(20000)), eventnode.WithMaxBlock(2*time.Second))

@@ -67,8 +67,12 @@ func (d *Dispatcher) Dropped(from eventnode.NodeID, topic string, count uint64) 
 		return
 	}
 	g := eventnode.Gap{Node: from, Count: count, Known: true, Reason: eventnode.GapSenderDropped}
-	for _, s := range d.table.subscriptions(topic) {
-		s.queue.note(g)
+	if v := d.table.find(topic); v != nil {
+		for _, chunk := range v.chunks {
+			for _, s := range chunk {
+				s.queue.note(g)
+			}
+		}
 	}
 }
 

@@ -106,7 +106,8 @@ func (s *Subscription) sit(ctx context.Context) error {
 	s.mu.Lock()
 	s.seats = make([]*seat, 0, len(s.topics))
 	for _, t := range s.topics {
-		s.seats = append(s.seats, s.d.table.sit(t, s))
+		c, _ := s.d.parseInterest(t) // it is good: it was checked
+		s.seats = append(s.seats, s.d.table.sit(t, c, s))
 	}
 	s.mu.Unlock()
 	for _, t := range s.topics {
@@ -166,12 +167,13 @@ func (s *Subscription) detach() {
 	s.d.delist(s)
 }
 
-// wants reports whether the subscription is to one of the topics.
+// wants reports whether the subscription is to one of the topics, beside another one: one
+// that has a single topic is not.
 func (s *Subscription) wants(views []*view) bool {
+	if s.set == nil {
+		return false
+	}
 	for _, v := range views {
-		if s.set == nil && s.topics[0] == v.topic {
-			return true
-		}
 		if _, ok := s.set[v.topic]; ok {
 			return true
 		}
