@@ -224,6 +224,9 @@ type SubscribeOptions struct {
 	MaxBlock time.Duration
 	// Holder is a name for people who list subscriptions.
 	Holder string
+	// Filter is what is wanted of the topics' events. Defaults to everything. What a gap
+	// counts is as if there was none, or unknown.
+	Filter Filter
 	// CatchUp is the stream, in CatchUpNamespace, from which gaps are filled. Empty:
 	// they are told.
 	CatchUp          string

@@ -94,6 +94,65 @@ func TestGapOfAPattern(t *testing.T) {
 	}
 }
 
+// A filter is applied at the subscriber's node, alike for events of its own and of others,
+// one by one and in frames; receipts count what is wanted; what a link lost of it nobody knows.
+func TestFilter(t *testing.T) {
+	c := newCluster(t, 2, Config{})
+	s := c.nodes[1].subscribe([]string{"topic:a"}, eventnode.WithNames("x", "y"), eventnode.WithMetaValue("region", "eu"))
+	all := c.nodes[1].subscribe([]string{"topic:a"})
+	for _, p := range []*Publisher{c.nodes[0].publisher(), c.nodes[1].publisher()} {
+		var frame []byte
+		for i, name := range []string{"x", "z", "y", "x"} {
+			ev := event.New(name, nil)
+			ev.Meta = map[string]string{"region": []string{"eu", "eu", "eu", "us"}[i], "other": "1"}
+			frame = wire.AppendEnvelope(frame, []string{"topic:a"}, &ev)
+			r, err := p.Dispatch(t.Context(), "topic:a", ev, eventnode.WithReceipt(0))
+			if want := []int{2, 1, 2, 1}[i]; err != nil || r.Reached != want {
+				t.Errorf("event %d reached %d, want %d; %v", i, r.Reached, want, err)
+			}
+		}
+		if _, refused, err := p.Forward(t.Context(), wire.Piece{Data: frame}); err != nil || len(refused) > 0 {
+			t.Error(refused, err)
+		}
+		if got := names(t, s); !slices.Equal(got, []string{"x", "y", "x", "y"}) {
+			t.Errorf("got %v", got)
+		}
+		if got := names(t, all); len(got) != 8 {
+			t.Errorf("who wants everything got %v", got)
+		}
+	}
+	c.drop = func(_, _ eventnode.NodeID, _ string, _ int) bool { return true }
+	dispatch(t, c.nodes[0].publisher(), "x", "topic:a")
+	if got := names(t, s); !slices.Equal(got, []string{"[n1sender_dropped ?]"}) {
+		t.Errorf("got %v", got)
+	}
+}
+
+// A filter beyond the limits, or that nothing can match, is refused with the limit's name.
+func TestFilterMistakes(t *testing.T) {
+	c := newCluster(t, 1, Config{})
+	long := strings.Repeat("x", 1025)
+	many := map[string]string{}
+	for i := range 17 {
+		many[strings.Repeat("k", i+1)] = "v"
+	}
+	for want, f := range map[string]eventnode.Filter{
+		"max_filter_names":      {Names: make([]string, 65)},
+		"max_filter_meta":       {Meta: many},
+		"max_filter_meta_bytes": {Meta: map[string]string{"k": long}},
+		"1 to 255 bytes":        {Names: []string{""}},
+		"not 256":               {Names: []string{long[:256]}},
+		"empty key":             {Meta: map[string]string{"": "x"}},
+	} {
+		if _, err := c.nodes[0].Subscribe(t.Context(), []string{"topic:a"}, eventnode.WithFilter(f)); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%v, want %s", err, want)
+		}
+	}
+	if n := c.nodes[0].Stats().Subscriptions; n != 0 {
+		t.Errorf("%d subscriptions left", n)
+	}
+}
+
 // Who lists the subscriptions to a topic sees those by pattern, each once.
 func TestListedByPattern(t *testing.T) {
 	c := newCluster(t, 1, Config{})

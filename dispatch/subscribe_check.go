@@ -60,5 +60,5 @@ func (d *Dispatcher) checkOptions(o eventnode.SubscribeOptions) error {
 	case len(o.Holder) > maxHolderBytes:
 		return &eventnode.LimitError{Limit: "max_holder_bytes", Max: maxHolderBytes, Got: len(o.Holder)}
 	}
-	return nil
+	return o.Filter.Check()
 }

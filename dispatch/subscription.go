@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/eventnode/eventnode"
+	"github.com/eventnode/eventnode/internal/wire"
 )
 
 // Subscription is live interest in some topics. Receive and NextBatch are for
@@ -19,6 +20,7 @@ type Subscription struct {
 	topics []string            // sorted, each once
 	set    map[string]struct{} // the same; nil if it is one
 	holder string
+	filter *wire.Filter // nil: everything
 	queue  queue
 	ready  chan struct{} // capacity 1: the reader should look again
 
@@ -76,7 +78,7 @@ func (d *Dispatcher) attach(ctx context.Context, topics []string, wake func(), o
 
 // newSubscription makes one that has no topics yet.
 func (d *Dispatcher) newSubscription(topics []string, wake func(), o eventnode.SubscribeOptions) *Subscription {
-	s := &Subscription{d: d, topics: topics, holder: o.Holder}
+	s := &Subscription{d: d, topics: topics, holder: o.Holder, filter: wire.NewFilter(o.Filter)}
 	if len(topics) > 1 {
 		s.set = make(map[string]struct{}, len(topics))
 		for _, t := range topics {

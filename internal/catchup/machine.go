@@ -171,7 +171,7 @@ func (m *Machine) Show(now time.Time, ev eventnode.StreamEvent) {
 	}
 	m.seen, m.number, m.progress = ev.Position, ev.Number, now
 	id := ev.Event.ID
-	if m.memory.has(id) || !slices.ContainsFunc(ev.Topics, m.wants) {
+	if m.memory.has(id) || !slices.ContainsFunc(ev.Topics, m.wants) || !m.cfg.Filter.Match(ev.Event) {
 		return
 	}
 	m.park.remove(id)
