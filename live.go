@@ -53,6 +53,11 @@ type Subscriber interface {
 	// Subscribe returns when every live node knows of the interest, or after
 	// one second: Subscription.Missing then says which do not know yet. The
 	// subscription ends with ctx or with Close.
+	//
+	// A topic may be a pattern: in its key * stands for any one token between
+	// dots, > as the last one for one or more ("topic:orders.*",
+	// "topic:orders.>"). An event that several of the topics stand for comes
+	// once.
 	Subscribe(ctx context.Context, topics []string, opts ...SubscribeOption) (Subscription, error)
 }
 

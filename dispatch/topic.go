@@ -1,7 +1,6 @@
 package dispatch
 
 import (
-	"errors"
 	"fmt"
 	"maps"
 	"strings"
@@ -218,12 +217,7 @@ func (plainKeys) ParseKey(key string) error {
 }
 
 // ParsePattern takes any pattern.
-func (plainKeys) ParsePattern(key string) error {
-	if reason := pattern.Check(key); reason != "" {
-		return errors.New(reason)
-	}
-	return nil
-}
+func (plainKeys) ParsePattern(key string) error { return pattern.Check(key) }
 
 // str is b as a string, without a copy, for the time of a call: b may lie in
 // memory that is used again afterwards.

@@ -1,8 +1,10 @@
 package pattern
 
 import (
-	"fmt"
+	"errors"
 	"strings"
+
+	"github.com/eventnode/eventnode"
 )
 
 // MaxTokens bounds the tokens of a pattern: finding the patterns of a topic takes time that
@@ -32,8 +34,12 @@ func Wildcard(key string) string {
 	return ""
 }
 
-// Check says what is wrong with the key of a pattern; "" if nothing is.
-func Check(key string) string {
+// errRest refuses what no pattern is.
+var errRest = errors.New("> may only be the last token of a pattern")
+
+// Check says what is wrong with the key of a pattern: a *eventnode.LimitError if it has too
+// many tokens.
+func Check(key string) error {
 	n := 1
 	for ; ; n++ {
 		token, after, more := strings.Cut(key, ".")
@@ -41,14 +47,14 @@ func Check(key string) string {
 			break
 		}
 		if token == rest {
-			return "> may only be the last token of a pattern"
+			return errRest
 		}
 		key = after
 	}
 	if n > MaxTokens {
-		return fmt.Sprintf("a pattern has at most max_pattern_tokens (%d), this one has %d", MaxTokens, n)
+		return &eventnode.LimitError{Limit: "max_pattern_tokens", Max: MaxTokens, Got: n}
 	}
-	return ""
+	return nil
 }
 
 // Match reports whether a topic is one that a pattern stands for. A pattern without
