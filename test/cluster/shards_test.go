@@ -6,9 +6,12 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
+	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"sync"
 	"testing"
@@ -278,6 +281,40 @@ func (r *reader) smooth(when string) {
 	}
 }
 
+// telemetry checks that metrics and log of a node tell of both shards, one of which was moved
+// there, and one of which came when its node stopped.
+func (w *shardWorld) telemetry(node string) {
+	w.t.Helper()
+	served, err := http.Get("http://" + w.Node(node).HTTPAddress() + "/metrics")
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	defer served.Body.Close()
+	text, err := io.ReadAll(served.Body)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	for _, re := range []string{
+		`eventnode_shard_connected{shard="0",source="helper"} 1`, `eventnode_shard_connected{shard="1",source="helper"} 1`,
+		`eventnode_shard_connects_total{result="resumed",shard="0",source="helper"} 1`,
+		`eventnode_shard_delivered_total{shard="0",source="helper"} [1-9]`, `eventnode_shard_payloads_waiting{`,
+		`eventnode_source_events_total{source="helper"} [1-9]`, `eventnode_source_underway{source="helper"} `,
+		`eventnode_fleet_shards{source="helper",state="connected"} 2`, `eventnode_fleet_leases_lost_total{source="helper"} 0`,
+	} {
+		if !regexp.MustCompile(`(?m)^` + re).Match(text) {
+			w.t.Errorf("%s does not have %s", node, re)
+		}
+	}
+	for _, line := range []string{"msg=connected source=helper shard=0 how=resumed", "msg=connected source=helper shard=1 how="} {
+		if !strings.Contains(w.Node(node).Log(), line) {
+			w.t.Errorf("the log of %s does not have %s", node, line)
+		}
+	}
+	if log := w.Node(another(node)).Log(); !strings.Contains(log, "msg=disconnected source=helper shard=0 reason=stopped") {
+		w.t.Errorf("the log of %s does not say that its shard has gone", another(node))
+	}
+}
+
 // another is the other node of the source.
 func another(node string) string { return map[string]string{"n2": "n3", "n3": "n2"}[node] }
 
@@ -305,6 +342,7 @@ func TestN11_ShardsOfProcesses(t *testing.T) {
 	w.where(to, to, to)
 	w.more(first)
 	first.smooth("moved, and stopped in good order")
+	w.telemetry(to)
 
 	w.Restart(another(to))
 	w.Kill(to)
