@@ -180,13 +180,16 @@ func (s *series) gap(g Gap) {
 // failed is something that has failed, and ends nothing.
 func (s *series) failed(what string, err error) {
 	s.failures.WithLabelValues(s.source, s.shard, what).Inc()
-	text := "failed"
 	if what == noteConnect {
-		text = "the gateway cannot be reached, and is tried again: check its address, and that it runs"
 		s.inTheWay(err.Error())
 	}
 	s.sometimes[what].Do(func() {
-		s.log.LogAttrs(context.Background(), slog.LevelWarn, text, slog.String("what", what), slog.Any("error", err))
+		attrs := []slog.Attr{slog.String("what", what), slog.Any("error", err)}
+		if what == noteConnect {
+			s.log.LogAttrs(context.Background(), slog.LevelWarn, "the gateway cannot be reached, and is tried again: check its address, and that it runs", attrs...)
+			return
+		}
+		s.log.LogAttrs(context.Background(), slog.LevelWarn, "failed", attrs...)
 	})
 }
 

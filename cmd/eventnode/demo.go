@@ -12,7 +12,6 @@ import (
 	"time"
 
 	"github.com/eventnode/eventnode"
-	"github.com/eventnode/eventnode/internal/backoff"
 	"github.com/eventnode/eventnode/source"
 )
 
@@ -77,13 +76,18 @@ func (a *app) demo(ctx context.Context, nodes []devNode) {
 // demoAgain connects and does a part, again after what fails: nodes may be killed and started
 // meanwhile.
 func (a *app) demoAgain(ctx context.Context, addrs []string, part func(context.Context, cluster) error) {
+	tick := time.NewTicker(demoAgain)
+	defer tick.Stop()
 	for ctx.Err() == nil {
 		c, err := a.dial(ctx, addrs, "eventnode dev --demo")
 		if err == nil {
 			_ = part(ctx, c) // what fails comes again
 			_ = c.Close()
 		}
-		backoff.Wait(ctx, demoAgain)
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+		}
 	}
 }
 

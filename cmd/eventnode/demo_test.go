@@ -184,7 +184,7 @@ func TestDemo(t *testing.T) {
 	d := startDemo(t)
 	at := d.shows(0, `ctrl-C stops all`)
 	var commands []string
-	for _, line := range strings.Split(d.stdout.String()[:at], "\n") {
+	for line := range strings.SplitSeq(d.stdout.String()[:at], "\n") {
 		if command, ok := strings.CutPrefix(line, "  eventnode "); ok {
 			commands = append(commands, "eventnode "+command)
 		}
