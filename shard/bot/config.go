@@ -65,8 +65,8 @@ func (c Config) withDefaults() (Config, error) {
 	if c.Live == nil || c.Nodes == nil {
 		return c, fmt.Errorf("bot %s: Live and Nodes are required: %w", c.Shard.Name, eventnode.ErrInvalidArgument)
 	}
-	if c.Shard.Gateway == "" && c.Shard.API == "" {
-		return c, fmt.Errorf("bot %s: say where to connect, with Gateway or API: %w", c.Shard.Name, eventnode.ErrInvalidArgument)
+	if err := c.Shard.Check(); err != nil {
+		return c, fmt.Errorf("bot %s: %w", c.Shard.Name, err)
 	}
 	c.TakeOver, c.Linger = cmp.Or(c.TakeOver, DefaultTakeOver), cmp.Or(c.Linger, DefaultLinger)
 	if c.Shard.Logger == nil {

@@ -112,7 +112,7 @@ func (r *running) Stop(ctx context.Context) { _, _ = r.shard.Stop(ctx) } // Prog
 // Progress implements fleet.Shard.
 func (r *running) Progress() fleet.Progress {
 	at := r.shard.Resume()
-	p := fleet.Progress{State: fleet.StateStarting, Session: at.Session, Seq: at.Seq}
+	p := fleet.Progress{State: fleet.StateStarting, Problem: r.shard.Trouble(), Session: at.Session, Seq: at.Seq}
 	switch {
 	case r.shard.Connected():
 		p.State = fleet.StateConnected

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"time"
 
 	"google.golang.org/protobuf/types/known/timestamppb"
 
@@ -45,12 +46,30 @@ func (s *Service) ListSources(context.Context, *eventnodev1.SourceServiceListSou
 	return &eventnodev1.SourceServiceListSourcesResponse{Sources: slices.Sorted(maps.Keys(s.bots))}, nil
 }
 
+// listPatience is how long a list waits until it is known which shards there are: less than
+// who asks, who is told then what is in the way, also if he asks again a few times.
+const listPatience = 2 * time.Second
+
+// tellBefore is how long before the time of who asks is over he is told what was not done.
+const tellBefore = 200 * time.Millisecond
+
+// inTime ends as long before ctx as an answer needs that says what was not done.
+func inTime(ctx context.Context) (context.Context, context.CancelFunc) {
+	end, ok := ctx.Deadline()
+	if !ok {
+		return context.WithCancel(ctx)
+	}
+	return context.WithDeadline(ctx, end.Add(-min(tellBefore, time.Until(end)/4)))
+}
+
 // ListShards implements eventnodev1.SourceServiceServer.
 func (s *Service) ListShards(ctx context.Context, req *eventnodev1.SourceServiceListShardsRequest) (*eventnodev1.SourceServiceListShardsResponse, error) {
 	b, err := s.bot(ctx, req.GetSource())
 	if err != nil {
 		return nil, apierr.ToStatus(err)
 	}
+	ctx, cancel := context.WithTimeout(ctx, listPatience)
+	defer cancel()
 	list, err := b.fleet.List(ctx)
 	resp := &eventnodev1.SourceServiceListShardsResponse{}
 	for _, st := range list {
@@ -61,25 +80,27 @@ func (s *Service) ListShards(ctx context.Context, req *eventnodev1.SourceService
 
 // StartShard implements eventnodev1.SourceServiceServer.
 func (s *Service) StartShard(ctx context.Context, req *eventnodev1.SourceServiceStartShardRequest) (*eventnodev1.SourceServiceStartShardResponse, error) {
-	return &eventnodev1.SourceServiceStartShardResponse{}, s.command(ctx, req.GetSource(), func(f *fleet.Fleet) error { return f.Start(ctx, int(req.GetShard())) })
+	return &eventnodev1.SourceServiceStartShardResponse{}, s.command(ctx, req.GetSource(), func(ctx context.Context, f *fleet.Fleet) error { return f.Start(ctx, int(req.GetShard())) })
 }
 
 // StopShard implements eventnodev1.SourceServiceServer.
 func (s *Service) StopShard(ctx context.Context, req *eventnodev1.SourceServiceStopShardRequest) (*eventnodev1.SourceServiceStopShardResponse, error) {
-	return &eventnodev1.SourceServiceStopShardResponse{}, s.command(ctx, req.GetSource(), func(f *fleet.Fleet) error { return f.Stop(ctx, int(req.GetShard())) })
+	return &eventnodev1.SourceServiceStopShardResponse{}, s.command(ctx, req.GetSource(), func(ctx context.Context, f *fleet.Fleet) error { return f.Stop(ctx, int(req.GetShard())) })
 }
 
 // MoveShard implements eventnodev1.SourceServiceServer.
 func (s *Service) MoveShard(ctx context.Context, req *eventnodev1.SourceServiceMoveShardRequest) (*eventnodev1.SourceServiceMoveShardResponse, error) {
-	return &eventnodev1.SourceServiceMoveShardResponse{}, s.command(ctx, req.GetSource(), func(f *fleet.Fleet) error {
+	return &eventnodev1.SourceServiceMoveShardResponse{}, s.command(ctx, req.GetSource(), func(ctx context.Context, f *fleet.Fleet) error {
 		return f.Move(ctx, int(req.GetShard()), eventnode.NodeID(req.GetNode()))
 	})
 }
 
-func (s *Service) command(ctx context.Context, source string, do func(*fleet.Fleet) error) error {
+func (s *Service) command(ctx context.Context, source string, do func(context.Context, *fleet.Fleet) error) error {
 	b, err := s.bot(ctx, source)
+	ctx, cancel := inTime(ctx)
+	defer cancel()
 	if err == nil {
-		err = do(b.fleet)
+		err = do(ctx, b.fleet)
 	}
 	return apierr.ToStatus(err)
 }
