@@ -50,7 +50,7 @@ type Query struct {
 // Page is the first of a range that somebody else has made, and where the next page begins; 0:
 // there is none. A page may be empty, and have one behind it.
 func (c *Cache) Page(ctx context.Context, q Query) (entries []Entry, next Snowflake, err error) {
-	if err := q.Range.Check(); err != nil {
+	if err := q.Check(); err != nil {
 		return nil, 0, err
 	}
 	if q.Author != 0 && q.Kind != Message {

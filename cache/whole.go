@@ -30,6 +30,7 @@ func (w Whole) Read(ctx context.Context, key Key) (json.RawMessage, error) {
 			value, err = wholeGuild(ctx, w.From, key.ID, value)
 		case Member:
 			value, err = wholeMember(ctx, w.From, key, value)
+		default: // it has no parts
 		}
 	}
 	if err == nil {
