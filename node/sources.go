@@ -60,7 +60,7 @@ func (n *Node) openSources(p *parts) (*sources, error) {
 			return nil, fmt.Errorf("source %q: %w", name, err)
 		}
 	}
-	s.service = bot.NewService(s.bots, s.runners)
+	s.service = bot.NewService(bot.ServiceConfig{Self: p.self.ID, Bots: s.bots, Runners: s.runners, Sources: s.names, Nodes: s})
 	return s, nil
 }
 
@@ -115,14 +115,8 @@ func (s *sources) Call(ctx context.Context, node eventnode.NodeID, req *clusterv
 	return fmt.Errorf("no node %s: %w", node, eventnode.ErrUnavailable)
 }
 
-// answer answers another node.
-func (s *sources) answer(ctx context.Context, req *clusterv1.SourceRequest, send func(*clusterv1.SourceResponse) error) error {
-	b := s.bots[req.GetSource()]
-	if b == nil {
-		return fmt.Errorf("this node does not run the source %.80q: %w", req.GetSource(), eventnode.ErrSourceNotFound)
-	}
-	return b.Answer(ctx, req, send)
-}
+// names is which sources there are on all nodes.
+func (s *sources) names(ctx context.Context) ([]string, error) { return fleet.Sources(ctx, s.p.groups) }
 
 // Bot returns a source that this node runs, by its name. Before Ready it waits.
 func (n *Node) Bot(ctx context.Context, name string) (*bot.Bot, error) {

@@ -35,10 +35,14 @@ func New(cfg Config) (*Bot, error) {
 		return nil, err
 	}
 	b := &Bot{cfg: cfg, given: map[fleet.ShardID]chan struct{}{}}
-	if b.spread, err = cache.NewSpread(cache.SpreadConfig{Local: cfg.Store, Peers: peers{b}}); err != nil {
+	if b.spread, err = cache.NewSpread(cache.SpreadConfig{Local: cfg.Store, Peers: peers{b: b}}); err != nil {
 		return nil, err
 	}
-	if b.cache, err = cache.New(cache.Config{Store: cfg.Store, Reader: b.spread, Registerer: cfg.caches}); err != nil {
+	whole, err := cache.NewSpread(cache.SpreadConfig{Local: cache.Whole{From: cfg.Store}, Peers: peers{b: b, whole: true}})
+	if err != nil {
+		return nil, err
+	}
+	if b.cache, err = cache.New(cache.Config{Store: cfg.Store, Reader: b.spread, Whole: whole, Registerer: cfg.caches}); err != nil {
 		return nil, err
 	}
 	if b.live, err = source.NewLive(cfg.Live, cfg.Shard.Name); err != nil {

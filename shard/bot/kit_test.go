@@ -18,6 +18,7 @@ import (
 
 	"github.com/eventnode/eventnode"
 	"github.com/eventnode/eventnode/chat/directory"
+	"github.com/eventnode/eventnode/client"
 	"github.com/eventnode/eventnode/gateway"
 	"github.com/eventnode/eventnode/internal/memnet"
 	"github.com/eventnode/eventnode/node"
@@ -224,7 +225,7 @@ func (w *world) start(i int) {
 	cfg := w.cfgs[i]
 	cfg.Network = machine{w.net.Host(hostOf(i))}
 	cfg.Sources = []node.Source{{
-		Shard:  shard.Config{Name: "helper", Token: "secret", Gateway: "ws://" + w.from.node.GatewayAddress(), Intents: 1<<0 | 1<<9 | 1<<15, Dial: made.conns.dial},
+		Shard:  shard.Config{Name: "helper", Token: "secret", Gateway: "ws://" + w.from.node.GatewayAddress(), Intents: 1<<0 | 1<<8 | 1<<9 | 1<<15, Dial: made.conns.dial},
 		Shards: fleet.All(shards),
 		Fleet:  fleet.Config{Every: 100 * time.Millisecond, TTL: 4 * time.Second, Settle: 200 * time.Millisecond, IdentifyInterval: 50 * time.Millisecond},
 	}}
@@ -237,6 +238,34 @@ func (w *world) start(i int) {
 	if made.Bot, err = made.node.Bot(w.t.Context(), "helper"); err != nil {
 		w.t.Fatal(err)
 	}
+}
+
+// stranger starts a node of the cluster that has no bot.
+func (w *world) stranger() *node.Node {
+	w.t.Helper()
+	cfg := node.Config{
+		ID: "n9", GossipAddress: hostOf(8) + ":7400", RPCAddress: hostOf(8) + ":7401", Seeds: w.cfgs[0].Seeds, Network: machine{w.net.Host(hostOf(8))},
+	}
+	n, err := node.New(cfg)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	w.t.Cleanup(background(func(ctx context.Context) { _ = n.Run(ctx) }))
+	<-n.Ready()
+	return n
+}
+
+// client is a client of a node.
+func (w *world) client(n *node.Node) *client.Client {
+	w.t.Helper()
+	c, err := client.Dial(w.t.Context(), []string{n.RPCAddress()}, client.WithDialer(func(ctx context.Context, address string) (net.Conn, error) {
+		return w.net.Host("10.255.0.1").Dial(ctx, address)
+	}))
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	w.t.Cleanup(func() { _ = c.Close() })
+	return c
 }
 
 // stop stops a node in good order.

@@ -78,7 +78,7 @@ func (b *Bot) takeOver(ctx context.Context, node eventnode.NodeID, id fleet.Shar
 	err := b.cache.Forget(ctx, id.Index, id.Total) // of when it was here before
 	n := 0
 	if err == nil {
-		n, err = cache.Take(ctx, b.cfg.Store, remote{b, node}.shardOf(ctx, id))
+		n, err = cache.Take(ctx, b.cfg.Store, remote{b: b, node: node}.shardOf(ctx, id))
 	}
 	if err != nil {
 		b.cfg.Shard.Logger.WarnContext(ctx, "not all that was cached of a shard came with it: old is null of some things", "shard", id.String(), "from", node, "entries", n, "error", err)
