@@ -52,7 +52,7 @@ func newFlow(t *testing.T) *flow {
 		f.traffic = append(f.traffic, newTraffic(seed, mine...))
 	}
 	var end context.CancelFunc
-	f.ctx, end = context.WithTimeout(t.Context(), 1*time.Minute)
+	f.ctx, end = context.WithTimeout(t.Context(), 4*time.Minute)
 	t.Cleanup(end)
 	f.world = newWorldOf(t, worldConfig{
 		intents: allIntents, handlers: f.handlers, keeps: sessions.Config{ReplayEvents: 4 * ahead, ReplayBytes: 64 << 20},
@@ -207,19 +207,19 @@ func TestEndToEnd(t *testing.T) {
 func (f *flow) steady(payloads int, slow *listener, never *source.Consumer) {
 	t := f.t
 	t.Helper()
-	if err := f.say(2*ahead, 0, nil); err != nil {
+	if err := f.say(4*ahead, 0, nil); err != nil {
 		t.Fatal(err)
 	}
 	f.all()
 	runtime.GC()
 	before, most := heap(), watchHeap()
 	began := time.Now()
-	if err := f.say(payloads-2*ahead, 0, nil); err != nil {
+	if err := f.say(payloads-4*ahead, 0, nil); err != nil {
 		t.Fatal(err)
 	}
 	f.all()
 	peak := most()
-	t.Logf("%d payloads in %v; the heap was %d MiB, and %d at most", payloads-2*ahead, time.Since(began), before>>20, peak>>20)
+	t.Logf("%d payloads in %v; the heap was %d MiB, and %d at most", payloads-4*ahead, time.Since(began), before>>20, peak>>20)
 	if peak > before+heapRoom {
 		t.Errorf("the heap has grown from %d to %d MiB", before>>20, peak>>20)
 	}

@@ -21,7 +21,8 @@ type ledger struct {
 	first   int    // the oldest kept
 	entries []*entry
 	model   *model
-	total   uint64         // events that were to be told, of the first telling
+	counts  []uint8        // into how many events each payload is made, of the first telling
+	total   uint64         // so many in all
 	names   map[string]int // and which
 	// A node that was killed has told from the beginning on; who resumed tells again from
 	// fork on, of what it has seen itself.
@@ -54,7 +55,7 @@ type telling struct {
 	texts  [][]byte
 }
 
-const keptPayloads = 8_192
+const keptPayloads = 2_048
 
 func newLedger() *ledger {
 	l := &ledger{model: newModel(), names: map[string]int{}, run: handled{dead: -1}}
@@ -149,6 +150,7 @@ func (l *ledger) add(p payload) {
 	for _, one := range events {
 		l.names[one.name]++
 	}
+	l.counts = append(l.counts, uint8(len(events)))
 	l.total += uint64(len(events))
 	l.entries = append(l.entries, e)
 	if len(l.entries) >= 2*keptPayloads {
@@ -221,12 +223,14 @@ func (r *reader) take(e source.Event, seen source.Seen) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	i := int(e.Origin.Seq - r.base)
-	if i < r.first || i >= r.first+len(r.entries) {
-		return fmt.Errorf("%s %d: the gateway has said payloads %d to %d", e.Name, i, r.first, r.first+len(r.entries))
+	if i >= r.first+len(r.entries) {
+		return fmt.Errorf("%s %d: the gateway has said %d payloads", e.Name, i, r.first+len(r.entries))
 	}
-	entry := r.entries[i-r.first]
-	if err := entry.check(e); err != nil {
-		return fmt.Errorf("payload %d, %s, of %s: %w", i, entry.name, entry.sent, err)
+	if i >= r.first { // else it is too long ago, for somebody slow
+		entry := r.entries[i-r.first]
+		if err := entry.check(e); err != nil {
+			return fmt.Errorf("payload %d, %s, of %s: %w", i, entry.name, entry.sent, err)
+		}
 	}
 	if r.begun && (i < r.at || i == r.at && e.Place.Part <= r.part) {
 		if !r.forked || i < r.fork || seen != source.Repeat {
@@ -277,7 +281,7 @@ func (r *reader) between(i, part int) (n uint64) {
 // parts is how many events are told of a payload, where two tell it, the fewer.
 func (l *ledger) parts(i int) int {
 	if i < l.first {
-		return 1 // it is not known any more
+		return int(l.counts[i])
 	}
 	e := l.entries[i-l.first]
 	switch {

@@ -8,7 +8,6 @@ import (
 
 	"github.com/eventnode/eventnode"
 	"github.com/eventnode/eventnode/cache"
-	"github.com/eventnode/eventnode/discord"
 	"github.com/eventnode/eventnode/shard"
 	"github.com/eventnode/eventnode/shard/fleet"
 	"github.com/eventnode/eventnode/source"
@@ -49,7 +48,7 @@ func (b *Bot) open(ctx context.Context, o fleet.Opening) (fleet.Shard, error) {
 	}
 	cfg := b.cfg.Shard
 	cfg.Shard, cfg.Shards, cfg.Resume, cfg.Identify = o.ID.Index, o.ID.Total, at.At, permit(o.Permit)
-	cfg.Normalise = func(_ string, data []byte) ([]byte, error) { return discord.Normalise(data) }
+	cfg.Normalise = b.normaliser.normalise
 	r := &running{b: b, id: o.ID}
 	var err error
 	if r.shard, err = shard.New(cfg); err != nil {
