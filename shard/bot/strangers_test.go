@@ -8,7 +8,6 @@ import (
 	"testing"
 
 	"github.com/prometheus/client_golang/prometheus"
-	"github.com/prometheus/client_golang/prometheus/testutil"
 
 	"github.com/eventnode/eventnode/discord"
 )
@@ -17,7 +16,8 @@ import (
 // many names at most, whatever a gateway makes up.
 func TestUnknownIsLoggedOnce(t *testing.T) {
 	var log bytes.Buffer
-	n, err := newNormaliser(slog.New(slog.NewTextHandler(&log, nil)), prometheus.NewRegistry())
+	reg := prometheus.NewRegistry()
+	n, err := newNormaliser(slog.New(slog.NewTextHandler(&log, nil)), reg)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -38,7 +38,12 @@ func TestUnknownIsLoggedOnce(t *testing.T) {
 	if got := strings.Count(log.String(), "event=NEW_7 "); got != 1 {
 		t.Errorf("a name was logged %d times", got)
 	}
-	if e, m := testutil.ToFloat64(n.events), testutil.ToFloat64(n.members); e != 4*discord.MaxStrangers || m != 2 {
+	families, err := reg.Gather()
+	if err != nil || len(families) != 1 || len(families[0].GetMetric()) != 2 {
+		t.Fatal(families, err)
+	}
+	of := families[0].GetMetric() // by label: event, member
+	if e, m := of[0].GetCounter().GetValue(), of[1].GetCounter().GetValue(); e != 4*discord.MaxStrangers || m != 2 {
 		t.Errorf("%v events and %v members counted", e, m)
 	}
 }
