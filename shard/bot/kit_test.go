@@ -49,14 +49,7 @@ type chatGateway struct {
 
 func startGateway(t *testing.T, keeps sessions.Config) *chatGateway {
 	t.Helper()
-	tokens := filepath.Join(t.TempDir(), "tokens")
-	if err := os.WriteFile(tokens, fmt.Appendf(nil, "secret %d bot\n", botUser), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	auth, err := gateway.NewTokenFile(tokens)
-	if err != nil {
-		t.Fatal(err)
-	}
+	auth := tokens(t, fmt.Sprintf("secret %d bot\n", botUser))
 	n, err := node.New(node.Config{
 		ID: "gateway", Cluster: "chat", GossipAddress: "127.0.0.1:0", RPCAddress: "127.0.0.1:0", DataDir: t.TempDir(), Storage: node.Storage{BootstrapExpect: 1},
 		Chat: node.Chat{GatewayAddress: "127.0.0.1:0", Sessions: keeps, Gateway: gateway.Config{Authenticator: auth, Limits: gateway.Limits{IdentifyInterval: -1}}},
@@ -89,6 +82,20 @@ func startGateway(t *testing.T, keeps sessions.Config) *chatGateway {
 		return err
 	})
 	return g
+}
+
+// tokens is a gateway's token file.
+func tokens(t *testing.T, text string) *gateway.TokenFile {
+	t.Helper()
+	file := filepath.Join(t.TempDir(), "tokens")
+	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	auth, err := gateway.NewTokenFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return auth
 }
 
 // say dispatches an event of a guild.
@@ -199,6 +206,7 @@ type worldConfig struct {
 	intents  uint64
 	handlers func(node int) *source.Handlers // nil: none
 	keeps    sessions.Config                 // of the gateway
+	chat     func() node.Chat                // of the nodes, which feed its directory; nil: they have none
 }
 
 func newWorld(t *testing.T) *world {
@@ -243,6 +251,9 @@ func (w *world) start(i int) {
 		Shards:   fleet.All(shards),
 		Fleet:    fleet.Config{Every: 100 * time.Millisecond, TTL: 4 * time.Second, Settle: 200 * time.Millisecond, IdentifyInterval: 50 * time.Millisecond},
 	}}
+	if w.chat != nil {
+		cfg.Chat, cfg.Sources[0].Directory = w.chat(), true
+	}
 	var err error
 	if made.node, err = node.New(cfg); err != nil {
 		w.t.Fatal(err)

@@ -55,7 +55,7 @@ func (b *Bot) open(ctx context.Context, o fleet.Opening) (fleet.Shard, error) {
 		return nil, fmt.Errorf("%w: %w", fleet.ErrFatal, err)
 	}
 	if r.pipeline, err = source.New(source.Config{
-		Source: r.shard, Cache: b.cache, Handlers: b.cfg.Handlers, Dispatcher: b.live, After: at.Last,
+		Source: r.shard, Cache: written{b.cache, b.cfg.Written}, Handlers: b.cfg.Handlers, Dispatcher: b.live, After: at.Last,
 		Window: b.cfg.Window, Logger: cfg.Logger, Registerer: cfg.Registerer,
 	}); err != nil {
 		return nil, fmt.Errorf("%w: %w", fleet.ErrFatal, err)
@@ -68,6 +68,21 @@ func (b *Bot) open(ctx context.Context, o fleet.Opening) (fleet.Shard, error) {
 		b.unknown(ctx, o.ID)
 	}
 	return r, nil
+}
+
+// written is a cache that tells what was written.
+type written struct {
+	*cache.Cache
+	tell func(context.Context, source.Payload)
+}
+
+// Write implements source.Cache.
+func (w written) Write(ctx context.Context, p source.Payload) (source.Change, error) {
+	change, err := w.Cache.Write(ctx, p)
+	if w.tell != nil {
+		w.tell(ctx, p)
+	}
+	return change, err
 }
 
 // takeOver fetches what another node knows of a shard that comes from there.
