@@ -41,12 +41,16 @@ func (f *Feeder) changes(ctx context.Context, guild discord.Snowflake, d *due) (
 	case known.OwnerID == 0 || known.Name == "":
 		return nil, nil // it was not said whole
 	}
-	if d.whole {
-		return f.whole(ctx, known)
+	channels, members := f.news(known, d)
+	if d.whole || members {
+		return f.whole(ctx, known, d)
 	}
 	x := &parts{ctx: ctx, c: f.cfg.Cache, guild: newGuild(known)}
-	if err := x.gather(d, f.news(guild, d)); err != nil {
+	if err := x.gather(d, channels); err != nil {
 		return nil, err
+	}
+	if d.others {
+		x.drops = append(x.drops, f.otherRoles(guild, x.guild.roles)...)
 	}
 	return f.otherwise(x.puts, x.drops), nil
 }
@@ -104,8 +108,8 @@ func dropMember(guild, id discord.Snowflake) drop {
 }
 
 // whole is a guild of which everything may be otherwise. Members that are not known stay,
-// unless all are.
-func (f *Feeder) whole(ctx context.Context, known *discord.Guild) ([]*eventnodev1.DirectoryChange, error) {
+// unless all were said, or they are due.
+func (f *Feeder) whole(ctx context.Context, known *discord.Guild, d *due) ([]*eventnodev1.DirectoryChange, error) {
 	var puts []*eventnodev1.DirectoryChange
 	there, members := set{}, set{}
 	for c, err := range Guild(ctx, f.cfg.Cache, known.ID) {
@@ -119,22 +123,23 @@ func (f *Feeder) whole(ctx context.Context, known *discord.Guild) ([]*eventnodev
 		}
 	}
 	var drops []drop
-	f.cfg.Directory.View(func(v View) {
-		for _, r := range v.Roles(known.ID) {
-			if id := discord.Snowflake(r.GetId()); !there[id] {
-				drops = append(drops, dropRole(known.ID, id))
-			}
+	for id := range d.members {
+		if !members[id] {
+			drops = append(drops, dropMember(known.ID, id))
 		}
+	}
+	drops = append(drops, f.otherRoles(known.ID, there)...)
+	f.cfg.Directory.View(func(v View) {
 		for _, c := range v.Channels(known.ID) {
 			if id := discord.Snowflake(c.GetId()); !there[id] {
 				drops = append(drops, dropChannel(known.ID, id))
 			}
 		}
-		if known.MemberCount == 0 || len(members) < known.MemberCount {
+		if !d.all {
 			return
 		}
 		for m := range v.Members(known.ID) {
-			if id := discord.Snowflake(m.GetUserId()); !members[id] {
+			if id := discord.Snowflake(m.GetUserId()); !members[id] && !d.members[id] {
 				drops = append(drops, dropMember(known.ID, id))
 			}
 		}
@@ -142,18 +147,33 @@ func (f *Feeder) whole(ctx context.Context, known *discord.Guild) ([]*eventnodev
 	return f.otherwise(puts, drops), nil
 }
 
-// news reports whether somebody or something is due that the directory does not have:
-// overwrites may name it, which were put without.
-func (f *Feeder) news(guild discord.Snowflake, d *due) (news bool) {
+// otherRoles are those of a guild that the directory has besides some.
+func (f *Feeder) otherRoles(guild discord.Snowflake, there set) (drops []drop) {
 	f.cfg.Directory.View(func(v View) {
-		for id := range d.members {
-			news = news || v.Member(guild, id) == nil
-		}
-		for id := range d.roles {
-			news = news || v.Role(id) == nil
+		for _, r := range v.Roles(guild) {
+			if id := discord.Snowflake(r.GetId()); !there[id] {
+				drops = append(drops, dropRole(guild, id))
+			}
 		}
 	})
-	return news
+	return drops
+}
+
+// news reports whether something is due that the directory does not have. Channels may name
+// who or what has come, and were put without it; members may name a role that has.
+func (f *Feeder) news(known *discord.Guild, d *due) (channels, members bool) {
+	f.cfg.Directory.View(func(v View) {
+		for id := range d.members {
+			channels = channels || v.Member(known.ID, id) == nil
+		}
+		for id := range d.channels {
+			channels = channels || v.Channel(id) == nil
+		}
+		for _, r := range known.Roles {
+			members = members || (d.guild || d.roles[r.ID]) && v.Role(r.ID) == nil
+		}
+	})
+	return channels, members
 }
 
 // gone deletes a guild that is not there any more. One that cannot be reached for now stays,

@@ -45,7 +45,7 @@ type Feeder struct {
 	mu   sync.Mutex
 	due  map[discord.Snowflake]*due
 	wake chan struct{} // there is something
-	room chan struct{} // something was done
+	room chan struct{} // closed when something was taken, and another one then
 }
 
 // New makes a Feeder, which Run runs.
@@ -53,44 +53,46 @@ func New(cfg Config) *Feeder {
 	if cfg.Logger == nil {
 		cfg.Logger = slog.New(slog.DiscardHandler)
 	}
-	return &Feeder{cfg: cfg, due: map[discord.Snowflake]*due{}, wake: make(chan struct{}, 1), room: make(chan struct{}, 1)}
+	return &Feeder{cfg: cfg, due: map[discord.Snowflake]*due{}, wake: make(chan struct{}, 1), room: make(chan struct{})}
 }
 
 // Note is told of each payload when it was written to the cache. What it is about is looked
-// up later, and once however often it was told. It waits only while something is due of
-// 10,000 guilds already, and ctx lasts.
+// up later, and once however often it was told. It waits while something is due of 10,000
+// guilds already, or of 1,000 members of this one, and ctx lasts.
 func (f *Feeder) Note(ctx context.Context, p source.Payload) {
 	guild, note, ok := noted(p)
-	for ok && !f.add(guild, note) {
+	for ok {
+		full := f.add(guild, note, false)
+		if full == nil {
+			return
+		}
 		select {
-		case <-f.room:
+		case <-full:
 		case <-ctx.Done():
 			return
 		}
 	}
 }
 
-func (f *Feeder) add(guild discord.Snowflake, note func(*due)) bool {
+// add notes that something is due, unless there is too much: then it is what closes when some
+// was done. It is noted all the same if it must be.
+func (f *Feeder) add(guild discord.Snowflake, note func(*due), must bool) (full <-chan struct{}) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	d := f.due[guild]
-	if d == nil {
-		if len(f.due) >= maxGuilds {
-			return false
-		}
+	switch {
+	case !must && (d == nil && len(f.due) >= maxGuilds || d != nil && d.full()):
+		return f.room
+	case d == nil:
 		d = &due{}
 		f.due[guild] = d
 	}
 	note(d)
-	signal(f.wake)
-	return true
-}
-
-func signal(to chan struct{}) {
 	select {
-	case to <- struct{}{}:
+	case f.wake <- struct{}{}:
 	default:
 	}
+	return nil
 }
 
 // Run feeds the directory until ctx ends.
@@ -115,7 +117,7 @@ func (f *Feeder) Run(ctx context.Context) {
 			continue
 		}
 		f.cfg.Logger.WarnContext(ctx, "the directory is not told of a guild now", "guild", guild, "error", err)
-		f.add(guild, d.again)
+		f.add(guild, d.again, true)
 		backoff.Wait(ctx, backoff.Backoff{}.Next(failures, rand.Float64()))
 		failures++
 	}
@@ -127,7 +129,8 @@ func (f *Feeder) next() (discord.Snowflake, *due) {
 	defer f.mu.Unlock()
 	for guild, d := range f.due {
 		delete(f.due, guild)
-		signal(f.room)
+		close(f.room)
+		f.room = make(chan struct{})
 		return guild, d
 	}
 	return 0, nil
@@ -135,7 +138,8 @@ func (f *Feeder) next() (discord.Snowflake, *due) {
 
 // again adds what was not done.
 func (d *due) again(to *due) {
-	to.whole, to.guild = to.whole || d.whole, to.guild || d.guild
+	to.whole, to.all = to.whole || d.whole, to.all || d.all
+	to.guild, to.others = to.guild || d.guild, to.others || d.others
 	for _, ids := range []struct {
 		from set
 		to   *set

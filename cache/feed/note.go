@@ -10,6 +10,8 @@ import (
 // due is what of a guild may be otherwise in the directory.
 type due struct {
 	whole, guild             bool
+	others                   bool // of guild: roles that the cache does not know are gone
+	all                      bool // of whole: members that it does not know, too
 	roles, channels, members set
 	users                    set // of no guild
 }
@@ -17,15 +19,19 @@ type due struct {
 // set is ids.
 type set map[discord.Snowflake]bool
 
-// mostDue bounds the ids of a guild that are due: beyond, the whole guild is.
+// mostDue bounds the ids of a kind that are due of a guild, but for those of one payload more:
+// beyond, the source waits.
 const mostDue = 1_000
+
+func (d *due) full() bool {
+	return max(len(d.roles), len(d.channels), len(d.members), len(d.users)) >= mostDue
+}
 
 func (d *due) add(to *set, id discord.Snowflake) {
 	if *to == nil {
 		*to = set{}
 	}
 	(*to)[id] = true
-	d.whole = d.whole || len(*to) > mostDue
 }
 
 // said is what of a payload says what it is about.
@@ -44,14 +50,17 @@ type said struct {
 			ID discord.Snowflake `json:"id"`
 		} `json:"user"`
 	} `json:"members"`
-	Unavailable bool `json:"unavailable"`
+	MemberCount int             `json:"member_count"`
+	Roles       json.RawMessage `json:"roles"`
 }
 
 // notes say what is due by a payload; those that have none change nothing in a directory.
 var notes = map[string]func(d *due, s *said){
-	"GUILD_CREATE":        func(d *due, _ *said) { d.whole = true },
+	"GUILD_CREATE": func(d *due, s *said) {
+		d.whole, d.all = true, d.all || s.MemberCount > 0 && len(s.Members) >= s.MemberCount
+	},
 	"GUILD_DELETE":        func(d *due, _ *said) { d.whole = true },
-	"GUILD_UPDATE":        func(d *due, _ *said) { d.guild = true },
+	"GUILD_UPDATE":        func(d *due, s *said) { d.guild, d.others = true, d.others || len(s.Roles) > 0 },
 	"GUILD_ROLE_CREATE":   func(d *due, s *said) { d.add(&d.roles, s.Role.ID) },
 	"GUILD_ROLE_UPDATE":   func(d *due, s *said) { d.add(&d.roles, s.Role.ID) },
 	"GUILD_ROLE_DELETE":   func(d *due, s *said) { d.add(&d.roles, s.RoleID) },
