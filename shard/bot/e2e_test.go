@@ -15,6 +15,7 @@ import (
 
 	"github.com/eventnode/eventnode"
 	"github.com/eventnode/eventnode/sessions"
+	"github.com/eventnode/eventnode/shard"
 	"github.com/eventnode/eventnode/source"
 )
 
@@ -347,4 +348,46 @@ func (l *ledger) die(node int) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.run.dead = node
+}
+
+// N13x, W2: a consumer that takes 10 events a second and may not miss any holds up the shard
+// on its node, and so what is read of the gateway: no more is under way than fits into its
+// queue and the windows. When it takes more all of it comes, once and in order.
+func TestSlowConsumerHoldsUpTheGateway(t *testing.T) {
+	const queue, payloads, patience = 64, 1_500, 20
+	f := newFlow(t)
+	slow := f.listener(f.ledgers, f.where(0), 100*time.Millisecond, eventnode.WithPolicy(eventnode.PolicyBlock), eventnode.WithQueue(queue, 0))
+	for range payloads {
+		if err := f.sayOne(f.ctx, 0); err != nil {
+			t.Fatal(err)
+		}
+	}
+	eventually(t, "some have come", func() error {
+		if got, _, _ := slow.sums(); got < patience {
+			return fmt.Errorf("%d", got)
+		}
+		return nil
+	})
+	const underWay = queue + shard.DefaultReadAhead + source.DefaultWindow + 64 // and what a subscription has in hand
+	got, _, _ := slow.sums()
+	if handled := f.ledgers[0].reached(); handled > int(got)+underWay {
+		t.Errorf("%d payloads are handled while %d events were taken", handled, got)
+	}
+	close(slow.hurry)
+	eventually(t, "all have come", func() error {
+		if got, missed, total := slow.sums(); got != total || missed > 0 {
+			return fmt.Errorf("%d of %d, and %d missed", got, total, missed)
+		}
+		return nil
+	})
+	if slow.gaps.Load()+uint64(slow.lost.Load()) > 0 {
+		t.Error("gaps were told")
+	}
+}
+
+// reached is how many payloads a handler has seen, or those before them.
+func (l *ledger) reached() int {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return int(l.run.seq - l.base)
 }
