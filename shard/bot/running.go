@@ -48,7 +48,7 @@ func (b *Bot) open(ctx context.Context, o fleet.Opening) (fleet.Shard, error) {
 	}
 	cfg := b.cfg.Shard
 	cfg.Shard, cfg.Shards, cfg.Resume, cfg.Identify = o.ID.Index, o.ID.Total, at.At, permit(o.Permit)
-	cfg.Normalise = b.normaliser.normalise
+	cfg.Normalise = b.normalise
 	r := &running{b: b, id: o.ID}
 	var err error
 	if r.shard, err = shard.New(cfg); err != nil {
