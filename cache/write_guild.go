@@ -60,11 +60,6 @@ func (c *Cache) ready(ctx context.Context, p source.Payload) (*change, error) {
 	return made, c.forgetOthers(ctx, p.Origin, named)
 }
 
-// Forget forgets the guilds of a shard, which another node has now.
-func (c *Cache) Forget(ctx context.Context, shard, shards int) error {
-	return c.forgetOthers(ctx, source.Origin{Shard: shard, Shards: shards}, nil)
-}
-
 // forgetOthers forgets the guilds of a shard that a new session does not name any more.
 func (c *Cache) forgetOthers(ctx context.Context, o source.Origin, named map[Snowflake]bool) error {
 	for e, err := range all(ctx, c.store, Range{Kind: GuildShard}) {

@@ -258,9 +258,7 @@ func (c *Cache) mergeUser(ctx context.Context, user []byte) (before, now json.Ra
 		c.metrics.skipped.Inc()
 		return nil, nil, nil
 	}
-	mu := &c.users[uint64(key.ID>>22^key.ID)%uint64(len(c.users))]
-	mu.Lock()
-	defer mu.Unlock()
+	defer c.lockUser(key.ID)()
 	before, err = c.before(ctx, key)
 	switch {
 	case err != nil:

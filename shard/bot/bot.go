@@ -21,6 +21,7 @@ type Bot struct {
 	cache  *cache.Cache
 	live   *source.Live
 	fleet  *fleet.Fleet
+	*normaliser
 
 	mu sync.Mutex
 	// given are the shards that have left this node, and that no other has taken over yet:
@@ -43,6 +44,9 @@ func New(cfg Config) (*Bot, error) {
 		return nil, err
 	}
 	if b.cache, err = cache.New(cache.Config{Store: cfg.Store, Reader: b.spread, Whole: whole, Registerer: cfg.caches}); err != nil {
+		return nil, err
+	}
+	if b.normaliser, err = newNormaliser(cfg.Shard.Logger.With("source", cfg.Shard.Name), cfg.caches); err != nil {
 		return nil, err
 	}
 	if b.live, err = source.NewLive(cfg.Live, cfg.Shard.Name); err != nil {

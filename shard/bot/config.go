@@ -41,6 +41,9 @@ type Config struct {
 	Memory cache.MemoryConfig
 	// Handlers are this node's. Defaults to none.
 	Handlers *source.Handlers
+	// Written is told of each payload when it is in the cache, one after the other for each
+	// shard; what it waits for, the shard waits for. Defaults to nothing.
+	Written func(ctx context.Context, p source.Payload)
 	// Window is source.Config.Window. Defaults to that.
 	Window int
 	// TakeOver bounds how long a shard waits for what another node knows of it. Defaults to

@@ -8,7 +8,6 @@ import (
 
 	"github.com/eventnode/eventnode"
 	"github.com/eventnode/eventnode/cache"
-	"github.com/eventnode/eventnode/discord"
 	"github.com/eventnode/eventnode/shard"
 	"github.com/eventnode/eventnode/shard/fleet"
 	"github.com/eventnode/eventnode/source"
@@ -49,14 +48,14 @@ func (b *Bot) open(ctx context.Context, o fleet.Opening) (fleet.Shard, error) {
 	}
 	cfg := b.cfg.Shard
 	cfg.Shard, cfg.Shards, cfg.Resume, cfg.Identify = o.ID.Index, o.ID.Total, at.At, permit(o.Permit)
-	cfg.Normalise = func(_ string, data []byte) ([]byte, error) { return discord.Normalise(data) }
+	cfg.Normalise = b.normalise
 	r := &running{b: b, id: o.ID}
 	var err error
 	if r.shard, err = shard.New(cfg); err != nil {
 		return nil, fmt.Errorf("%w: %w", fleet.ErrFatal, err)
 	}
 	if r.pipeline, err = source.New(source.Config{
-		Source: r.shard, Cache: b.cache, Handlers: b.cfg.Handlers, Dispatcher: b.live, After: at.Last,
+		Source: r.shard, Cache: written{b.cache, b.cfg.Written}, Handlers: b.cfg.Handlers, Dispatcher: b.live, After: at.Last,
 		Window: b.cfg.Window, Logger: cfg.Logger, Registerer: cfg.Registerer,
 	}); err != nil {
 		return nil, fmt.Errorf("%w: %w", fleet.ErrFatal, err)
@@ -69,6 +68,21 @@ func (b *Bot) open(ctx context.Context, o fleet.Opening) (fleet.Shard, error) {
 		b.unknown(ctx, o.ID)
 	}
 	return r, nil
+}
+
+// written is a cache that tells what was written.
+type written struct {
+	*cache.Cache
+	tell func(context.Context, source.Payload)
+}
+
+// Write implements source.Cache.
+func (w written) Write(ctx context.Context, p source.Payload) (source.Change, error) {
+	change, err := w.Cache.Write(ctx, p)
+	if w.tell != nil {
+		w.tell(ctx, p)
+	}
+	return change, err
 }
 
 // takeOver fetches what another node knows of a shard that comes from there.
