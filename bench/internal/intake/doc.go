@@ -8,7 +8,7 @@
 //
 // What a gateway says to a session is recorded once a run, in a file, as WebSocket messages
 // that need only be sent: HELLO, READY, then ten guilds of 1,000 members, 50 channels and
-// 333 presences, then 200,000 events. The forms are those of the Discord protocol, with all
+// 333 presences, then 200,000 events (50,000 where each is compressed). The forms are those of the Discord protocol, with all
 // members that it has today, and always the same: a random source with a fixed seed chooses
 // what happens. Of a hundred events (events.go)
 //

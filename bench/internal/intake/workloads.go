@@ -33,6 +33,7 @@ func workload(id, title string, w way) suite.Workload {
 		Targets: []suite.Target{
 			{Metric: rate.Name, System: suite.Discordgo, Ratio: factor},
 			{Metric: rate.Name, System: suite.DiscordgoPlain, Ratio: factor},
+			{Metric: processor.Name, System: suite.Discordgo, Ratio: 1. / factor},
 		},
 		Runners: []suite.NamedRunner{
 			{System: suite.Eventnode, Run: w.run("dispatched")},
