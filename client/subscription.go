@@ -119,6 +119,7 @@ func (s *subscription) openRequest(window uint64) *eventnodev1.SubscribeRequest 
 		MaxBlock:     durationpb.New(s.opts.MaxBlock),
 		Holder:       s.opts.Holder,
 		Window:       &window,
+		Filter:       convert.FilterToProto(s.opts.Filter),
 	}}}
 }
 
