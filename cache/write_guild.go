@@ -215,6 +215,8 @@ func (c *Cache) keepMembers(ctx context.Context, guild Snowflake, f *fields) err
 
 // entries makes entries of a list's elements. Those without an id are left out.
 func (c *Cache) entries(list []byte, entry func(element []byte) Entry) (made []Entry) {
+	const usual = 512 // bytes of an element, about
+	made = make([]Entry, 0, len(list)/usual)
 	for l := jsonscan.List(list); l.Next(); {
 		e := Entry{}
 		if l.Value[0] == '{' {
