@@ -85,7 +85,7 @@ bench-binaries: build
 
 check-bench: bench-binaries $(LINT) ## Vet, lint and test the benchmark's module, and run a bit of it
 	cd bench && $(GO) vet ./... && $(LINT) run ./... && $(GO) test ./...
-	bin/bench run --short --rounds 1 --only '^(one-to-one/128|fan-out/10|latency/idle|wire|publish/flusher-1|consume/(one|while-publishing|keyed|scale)|outbox/.*)$$'
+	bin/bench run --short --rounds 1 --only '^(one-to-one/128|fan-out/10|latency/idle|wire|publish/flusher-1|consume/(one|while-publishing|keyed|scale)|outbox/.*|shard/.*)$$'
 
 # Modules of their own: who uses the root module pays for none of them.
 check-modules: $(LINT) ## Vet, lint and test the adapters' and the examples' modules

@@ -140,7 +140,8 @@ func TestComingFromNamesExist(t *testing.T) {
 	names(t, "cache/cachetest", "cachetest.", known)
 	names(t, "shard", "shard.", known)
 	names(t, "shard/fleet", "fleet.", known)
-	name := regexp.MustCompile(`^((client|registry|event|bus|chat|directory|sessions|gateway|node|source|discord|cache|cachetest|shard|fleet)\.)?[A-Z]\w*(\.[A-Z]\w*)?$`)
+	names(t, "shard/bot", "bot.", known)
+	name := regexp.MustCompile(`^((client|registry|event|bus|chat|directory|sessions|gateway|node|source|discord|cache|cachetest|shard|fleet|bot)\.)?[A-Z]\w*(\.[A-Z]\w*)?$`)
 	for page, text := range comingFrom(t) {
 		checked := 0
 		for _, span := range ours(text) {

@@ -29,8 +29,10 @@ type cluster interface {
 	Locks(opts ...client.StreamsOption) eventnode.Locks
 	// Chat returns the chat service.
 	Chat() chatService
-	// Sources returns the event sources of the asked node.
+	// Sources returns the cluster's event sources.
 	Sources() eventnode.Sources
+	// Cache returns what is cached of a source.
+	Cache(source string) eventnode.Cache
 	// Close ends the connection.
 	Close() error
 }
@@ -116,7 +118,7 @@ Start with "eventnode dev", which runs a cluster on this machine.`,
 		a.subscribeCommand(), a.dispatchCommand(), a.groupsCommand(),
 		a.streamsCommand(), a.publishCommand(),
 		a.consumeCommand(), a.consumerGroupsCommand(), a.pendingCommand(), a.claimCommand(), a.deadCommand(),
-		a.locksCommand(), a.outboxCommand(), a.chatCommand(), a.sessionsCommand(), a.sourceCommand(), a.shardsCommand(),
+		a.locksCommand(), a.outboxCommand(), a.chatCommand(), a.sessionsCommand(), a.sourceCommand(), a.shardsCommand(), a.cacheCommand(),
 		a.raftCommand(), a.scrubCommand(), a.backupCommand(), a.restoreCommand(),
 		a.membersCommand(), a.leaveCommand(), a.recoverCommand(),
 		a.subscriptionsCommand(), a.statusCommand(),
