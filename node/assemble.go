@@ -14,6 +14,7 @@ import (
 	"github.com/eventnode/eventnode/groups"
 	"github.com/eventnode/eventnode/internal/link"
 	"github.com/eventnode/eventnode/membership"
+	"github.com/eventnode/eventnode/tracing"
 )
 
 // join prepares this node's membership; rpc is where it listens.
@@ -86,7 +87,7 @@ func (n *Node) assemble(members *membership.Membership, rpc net.Addr, store *sto
 	})
 	p := &parts{
 		cfg: c, self: self, begin: time.Now(), members: members, links: links,
-		groups: table, dispatch: live, interest: wants, storage: store, callers: newCallers(), rpc: rpc, moving: make(chan struct{}), moved: make(chan struct{}),
+		groups: table, dispatch: live, tracer: tracing.New(c.TracerProvider), interest: wants, storage: store, callers: newCallers(), rpc: rpc, moving: make(chan struct{}), moved: make(chan struct{}),
 		publisher: sync.OnceValues(func() (*dispatch.Publisher, error) { return live.NewPublisher(context.Background()) }),
 	}
 	if p.chat, err = p.openChat(); err != nil {

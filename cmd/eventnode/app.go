@@ -57,10 +57,14 @@ type app struct {
 func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	a := &app{
 		stdin: stdin, stdout: stdout, stderr: stderr,
-		dial:      dialClient,
-		newServer: newNode,
-		getenv:    os.Getenv,
+		getenv: os.Getenv,
 	}
+	t, err := openTraces(ctx, a.getenv, stderr)
+	if err != nil {
+		return a.report(a.rootCommand(), err)
+	}
+	defer t.close()
+	a.dial, a.newServer = t.dial, t.newServer
 	return a.run(ctx, args)
 }
 

@@ -134,8 +134,8 @@ func (a *app) connected(cmd *cobra.Command, do func(ctx context.Context, c clust
 }
 
 // dialClient is app.dial in the real program.
-func dialClient(ctx context.Context, addrs []string, name string) (cluster, error) {
-	c, err := client.Dial(ctx, addrs, client.WithName(name), client.WithDialTimeout(dialTimeout))
+func dialClient(ctx context.Context, addrs []string, name string, opts ...client.Option) (cluster, error) {
+	c, err := client.Dial(ctx, addrs, append(opts, client.WithName(name), client.WithDialTimeout(dialTimeout))...)
 	if err != nil {
 		return nil, err
 	}
