@@ -3,6 +3,7 @@ package bot_test
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"net"
@@ -266,7 +267,9 @@ func (w *world) start(i int) {
 	}
 }
 
-// stranger starts a node of the cluster that has no bot.
+var errStillMissing = errors.New("not all yet")
+
+// stranger starts a node of the cluster that has no bot, and waits until it has heard who has.
 func (w *world) stranger() *node.Node {
 	w.t.Helper()
 	cfg := node.Config{
@@ -278,6 +281,12 @@ func (w *world) stranger() *node.Node {
 	}
 	w.t.Cleanup(background(func(ctx context.Context) { _ = n.Run(ctx) }))
 	<-n.Ready()
+	eventually(w.t, "it has heard who runs the source", func() error {
+		if runners, err := fleet.Runners(w.t.Context(), n, "helper"); err != nil || len(runners) < len(w.nodes) {
+			return fmt.Errorf("of %d nodes it knows %v: %w", len(w.nodes), runners, errStillMissing)
+		}
+		return nil
+	})
 	return n
 }
 
