@@ -32,7 +32,7 @@ var badTopics = map[string]string{
 	"empty": "", "no colon": "orders", "no kind": ":orders", "no key": "topic:", "upper case kind": "Topic:orders",
 	"kind with a digit first": "1topic:orders", "kind with a dash": "my-topic:orders", "unknown kind": "guild:1",
 	"space": "topic:or ders", "tab": "topic:or\tders", "control character": "topic:\x00", "other space": "topic:or\u2003ders",
-	"pattern *": "topic:*", "pattern >": "topic:orders.>", "too long": "topic:" + strings.Repeat("x", 1000),
+	"pattern that goes on": "topic:orders.>.eu", "long pattern": "topic:" + strings.Repeat("*.", 16) + "*", "too long": "topic:" + strings.Repeat("x", 1000),
 }
 
 // A malformed request is answered with an error that says which limit, field or
