@@ -89,6 +89,7 @@ var writers = map[string]writer{
 	"MESSAGE_DELETE":        (*Cache).messageDelete,
 	"MESSAGE_DELETE_BULK":   (*Cache).messageDeleteBulk,
 	"PRESENCE_UPDATE":       (*Cache).presenceUpdate,
+	"PRESENCES_REPLACE":     (*Cache).presencesReplace,
 	"USER_UPDATE":           (*Cache).userUpdate,
 }
 

@@ -39,6 +39,19 @@ func TestDerive(t *testing.T) {
 		"ready with guilds that are there": {
 			{"READY", `{"guilds":[{"id":"1","name":"a"}]}`, []string{"READY", `{"guilds":[{"id":"1","name":"a"}]}`, "GUILD_CREATE", `{"id":"1","name":"a"}`}},
 		},
+		"presences that were missed": {
+			create,
+			{"PRESENCES_REPLACE", `[{"guild_id":"1","user":{"id":"40"},"status":"dnd"},{"user":{}},{"guild_id":"1","user":{"id":"41"},"status":"idle"}]`, []string{
+				"PRESENCES_REPLACE", `[{"guild_id":"1","user":{"id":"40"},"status":"dnd"},{"user":{}},{"guild_id":"1","user":{"id":"41"},"status":"idle"}]`,
+				"PRESENCE_UPDATE", `{"guild_id":"1","old":{"user":{"id":"40"},"status":"online","activities":[{"name":"x","type":0}]},"new":{"guild_id":"1","user":{"id":"40"},"status":"dnd"}}`,
+				"PRESENCE_UPDATE", `{"guild_id":"1","old":null,"new":{"guild_id":"1","user":{"id":"41"},"status":"idle"}}`,
+			}},
+			{"PRESENCE_UPDATE", `{"guild_id":"1","user":{"id":"40"},"status":"dnd"}`, []string{}},
+			{"PRESENCE_UPDATE", `{"guild_id":"1","user":{"id":"40"},"status":"online","activities":[{"name":"x","type":0}]}`, []string{
+				"PRESENCE_UPDATE", `{"guild_id":"1","old":{"guild_id":"1","user":{"id":"40"},"status":"dnd"},"new":{"guild_id":"1","user":{"id":"40"},"status":"online","activities":[{"name":"x","type":0}]}}`,
+			}},
+			{"PRESENCES_REPLACE", `[]`, []string{"PRESENCES_REPLACE", `[]`}},
+		},
 		"an unknown guild": {{"GUILD_CREATE", `{"id":"1"}`, []string{"GUILD_CREATE", `{"id":"1"}`}}},
 		"guild update": {
 			{"GUILD_UPDATE", `{"id":"1","name":"h"}`, []string{"GUILD_UPDATE", `{"old":null,"new":{"id":"1","name":"h","roles":[]}}`}},

@@ -19,6 +19,7 @@
 //	GUILD_CREATE          GUILD_UNAVAILABLE if it says so, GUILD_AVAILABLE if it was so, else itself
 //	PRESENCE_UPDATE       itself with old and new unless status and activities are the same;
 //	                      USER_UPDATE if it says something new of a user
+//	PRESENCES_REPLACE     itself, and what each of its presences would become as PRESENCE_UPDATE
 //	USER_UPDATE           itself with old and new, unless nothing is new
 //	…_UPDATE              itself with old and new
 //	CHANNEL_DELETE, THREAD_DELETE, GUILD_ROLE_DELETE

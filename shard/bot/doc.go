@@ -15,6 +15,9 @@
 //   - When a node is killed another one resumes from what was kept last: what was handled
 //     since comes again, with the same numbers, and old is null until things are said again.
 //     What the gateway cannot say again is told by an event named [shard.GapName].
+//   - A shard whose lease was lost, and that comes back to its node, goes on where it ended
+//     there. A payload that was written to the cache and not handled has the change that it
+//     had: what it deletes is told, and old is what was before it.
 //   - Look-ups read what all nodes know: a guild where its shard is. What has several parts is
 //     put together there, and comes in one answer.
 //   - [Service] answers on every node: one that does not run the bot asks one that does, and if

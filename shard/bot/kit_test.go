@@ -1,6 +1,7 @@
 package bot_test
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -208,6 +209,7 @@ type worldConfig struct {
 	intents  uint64
 	handlers func(node int) *source.Handlers // nil: none
 	keeps    sessions.Config                 // of the gateway
+	ttl      time.Duration                   // of leases; defaults to 4 s
 	chat     func() node.Chat                // of the nodes, which feed its directory; nil: they have none
 }
 
@@ -251,7 +253,7 @@ func (w *world) start(i int) {
 		Shard:    shard.Config{Name: "helper", Token: "secret", Gateway: "ws://" + w.from.node.GatewayAddress(), Intents: w.intents, Dial: made.conns.dial, Presence: &sessions.Presence{Status: sessions.Invisible}},
 		Handlers: w.handlers(i),
 		Shards:   fleet.All(shards),
-		Fleet:    fleet.Config{Every: 100 * time.Millisecond, TTL: 4 * time.Second, Settle: 200 * time.Millisecond, IdentifyInterval: 50 * time.Millisecond},
+		Fleet:    fleet.Config{Every: 100 * time.Millisecond, TTL: cmp.Or(w.ttl, 4*time.Second), Settle: 200 * time.Millisecond, IdentifyInterval: 50 * time.Millisecond},
 	}}
 	if w.chat != nil {
 		cfg.Chat, cfg.Sources[0].Directory = w.chat(), true
