@@ -302,7 +302,9 @@ func (p *producer) avoid(address string) {
 func (p *producer) pause(ctx context.Context, failures int) {
 	var found <-chan opened
 	if failures == 0 {
-		p.seek(ctx)
+		if p.seek(ctx); p.next != nil { // the session that has ended had found it
+			return
+		}
 		found = p.found
 	}
 	t := time.NewTimer(retryAfter(failures))

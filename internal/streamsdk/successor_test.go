@@ -39,6 +39,13 @@ func (d *deposed) Pipe(ctx context.Context, address string) (Pipe, error) {
 	return &refusing{ctx: ctx, cancel: cancel, next: d.next[address], sent: make(chan struct{}, requestsInFlight)}, nil
 }
 
+// addresses are the pipes that were opened, in their order.
+func (d *deposed) addresses() []string {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return slices.Clone(d.opened)
+}
+
 // refusing is a pipe to who leads no more.
 type refusing struct {
 	ctx    context.Context //nolint:containedctx // of this one call
@@ -100,8 +107,8 @@ func TestTheLeaderThatIsNamedIsNext(t *testing.T) {
 		if took := time.Since(begun); took >= retryMin {
 			t.Errorf("it took %v", took)
 		}
-		if want := []string{"", "n1"}; !slices.Equal(d.opened, want) {
-			t.Errorf("opened %q, want %q", d.opened, want)
+		if got, want := d.addresses(), []string{"", "n1"}; !slices.Equal(got, want) {
+			t.Errorf("opened %q, want %q", got, want)
 		}
 	})
 }
@@ -119,7 +126,7 @@ func TestLeadersThatNameEachOther(t *testing.T) {
 		if !errors.Is(err, eventnode.ErrUnavailable) {
 			t.Error(err)
 		}
-		if n := len(d.opened); n > 60 {
+		if n := len(d.addresses()); n > 60 {
 			t.Errorf("%d pipes were opened in a second", n)
 		}
 	})
