@@ -46,6 +46,7 @@ type app struct {
 	dial      func(ctx context.Context, addrs []string, name string) (cluster, error)
 	newServer func(node.Config) (server, error)
 	getenv    func(string) string
+	environ   func() []string // nil: empty
 
 	addrs []string
 	json  bool
@@ -58,6 +59,7 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 		dial:      dialClient,
 		newServer: newNode,
 		getenv:    os.Getenv,
+		environ:   os.Environ,
 	}
 	return a.run(ctx, args)
 }
@@ -108,7 +110,7 @@ Start with "eventnode dev", which runs a cluster on this machine.`,
 	root.PersistentFlags().BoolVar(&a.json, "json", a.json, "print JSON, one object a line")
 	parent(root)
 	root.AddCommand(
-		a.devCommand(), a.serveCommand(),
+		a.devCommand(), a.serveCommand(), a.configCommand(),
 		a.subscribeCommand(), a.dispatchCommand(), a.groupsCommand(),
 		a.streamsCommand(), a.publishCommand(),
 		a.consumeCommand(), a.consumerGroupsCommand(), a.pendingCommand(), a.claimCommand(), a.deadCommand(),

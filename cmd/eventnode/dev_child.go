@@ -47,6 +47,7 @@ func startChild(executable string, n devNode, seeds []string) (*child, error) {
 	}
 	c := &child{node: n, cmd: exec.Command(executable, args...), done: make(chan struct{})}
 	c.cmd.Stdout, c.cmd.Stderr = log, log
+	c.cmd.Env = withoutSettings(os.Environ()) // they are one node's
 	c.cmd.SysProcAttr = childAttributes()
 	if err := c.cmd.Start(); err != nil {
 		return nil, fmt.Errorf("%s: %w", n.Name, err)

@@ -40,6 +40,7 @@ func newNode(cfg node.Config) (server, error) {
 // serveFlags are those of serve.
 type serveFlags struct {
 	cfg                 node.Config
+	config              string
 	name, keyFile       string
 	labels              []string
 	logLevel, logFormat string
@@ -77,6 +78,10 @@ many such nodes as --bootstrap-expect says; give all the same number. A node
 without --join founds one alone. --label says something of the node, such as
 disk=ssd: copies can be kept on nodes that have it ("eventnode streams pools").
 
+Each flag may also be given by the environment, --rpc as EVENTNODE_RPC, or by a YAML file
+named with --config, as the key rpc; a flag goes before the environment, and that before
+the file. "eventnode config" checks them, and docs/configuration.md lists them.
+
 --http is for operators and their tools: metrics, health, profiles. With --http-ingest
 it also takes CloudEvents, from anybody who reaches it, for any topic and stream:
 
@@ -87,10 +92,11 @@ it also takes CloudEvents, from anybody who reaches it, for any topic and stream
 		Example: `  eventnode serve --name n1
   eventnode serve --name n2 --gossip 0.0.0.0:7400 --rpc 0.0.0.0:7401 --join 10.0.0.1:7400 --join 10.0.0.2:7400
   eventnode serve --join dns:eventnode.default.svc:7400 --data /var/lib/eventnode --bootstrap-expect 3 --http 127.0.0.1:7402
+  eventnode serve --config /etc/eventnode/node.yaml
   eventnode serve --data /var/lib/eventnode --gateway 0.0.0.0:8080 --gateway-tokens tokens.txt --gateway-url wss://gateway.example.com`,
 		Args: args(0, 0, ""),
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			if err := f.finish(cmd, a.stderr); err != nil {
+			if err := a.configured(cmd, f.config, func() error { return f.finish(cmd, a.stderr) }); err != nil {
 				return err
 			}
 			return a.serve(cmd.Context(), f.cfg)
@@ -104,6 +110,7 @@ it also takes CloudEvents, from anybody who reaches it, for any topic and stream
 // add adds the flags of every node.
 func (f *serveFlags) add(cmd *cobra.Command) {
 	fs := cmd.Flags()
+	fs.StringVar(&f.config, "config", "", "YAML file with a key for each flag that is not given (default: $"+configVariable+")")
 	fs.StringVar(&f.name, "name", "", "name of the node, unique in the cluster (default: host name and rpc port)")
 	fs.StringVar(&f.cfg.GossipAddress, "gossip", "", "HOST:PORT to bind for gossip (default 127.0.0.1:7400)")
 	fs.StringVar(&f.cfg.RPCAddress, "rpc", "", "HOST:PORT to bind for rpc (default "+defaultAddr()+")")
