@@ -2,13 +2,11 @@ package node
 
 import (
 	"context"
-	"crypto/tls"
 	"net"
 	"sync"
 	"time"
 
 	"github.com/google/uuid"
-	"google.golang.org/grpc/credentials"
 
 	"github.com/eventnode/eventnode/dispatch"
 	"github.com/eventnode/eventnode/groups"
@@ -95,27 +93,6 @@ func (n *Node) assemble(members *membership.Membership, rpc net.Addr, store *sto
 	p.sources, err = n.openSources(p)
 	h.chat, h.sources = p.chat, p.sources
 	return p, err
-}
-
-// client returns the credentials to dial peers with; nil means in the clear.
-func (t *TLS) client() credentials.TransportCredentials {
-	if t == nil {
-		return nil
-	}
-	return credentials.NewTLS(t.Client)
-}
-
-// server returns the listener's configuration: clients may come without a
-// certificate, links may not.
-func (t *TLS) server() *tls.Config {
-	if t == nil {
-		return nil
-	}
-	cfg := t.Server.Clone()
-	if cfg.ClientAuth < tls.VerifyClientCertIfGiven {
-		cfg.ClientAuth = tls.VerifyClientCertIfGiven
-	}
-	return cfg
 }
 
 // uuidBytes is empty for no UUID.

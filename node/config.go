@@ -66,6 +66,9 @@ type Config struct {
 	// sees each request as the call that does the same. Off unless asked for: whoever
 	// reaches the address may publish, if there is no Authorizer.
 	HTTPIngest bool
+	// HTTPTLS has HTTPAddress speak TLS, with the certificate of rpc. Off unless asked
+	// for: what scrapes metrics may not know the signer.
+	HTTPTLS bool
 
 	// Chat is about sessions of clients, chat topics and the gateway. Off unless asked for.
 	Chat Chat
@@ -102,6 +105,9 @@ type TLS struct {
 	Server *tls.Config
 	// Client is used to dial other nodes; it needs a certificate.
 	Client *tls.Config
+	// Current, if set, goes before both, and is asked for them at each handshake: for
+	// certificates that are renewed while the node runs. It is called concurrently.
+	Current func() (server, client *tls.Config)
 }
 
 // Network is the seam to the network. What it returns keeps the contracts of

@@ -68,11 +68,14 @@ func New(cfg Config) (*Node, error) {
 			return nil, fmt.Errorf("node: %s is not HOST:PORT: %w", name, err)
 		}
 	}
-	if t := cfg.TLS; t != nil && (t.Server == nil || t.Client == nil) {
+	if t := cfg.TLS; t != nil && t.Current == nil && (t.Server == nil || t.Client == nil) {
 		return nil, errors.New("node: TLS needs both Server, for the listener, and Client, to dial other nodes")
 	}
 	if cfg.HTTPIngest && cfg.HTTPAddress == "" {
 		return nil, errors.New("node: HTTPIngest needs HTTPAddress, where events are taken")
+	}
+	if cfg.HTTPTLS && cfg.TLS == nil {
+		return nil, errors.New("node: HTTPTLS needs TLS, whose certificate it uses")
 	}
 	return &Node{cfg: cfg, ready: make(chan struct{}), done: make(chan struct{})}, nil
 }
@@ -180,6 +183,7 @@ func (n *Node) serve(ctx, storing context.Context, end func(), g *errgroup.Group
 	f.settle(ctx)
 	n.parts = p
 	close(n.ready)
+	n.warnOfOpenPorts()
 	n.cfg.Logger.Info("ready", "node", p.self.String(), "cluster", n.cfg.Cluster,
 		"gossip", members.Self().GossipAddress, "rpc", members.Self().RPCAddress)
 	return nil

@@ -37,7 +37,9 @@ func (p *parts) ports(listener net.Listener) *ports {
 	mux := portmux.New(portmux.Config{TLS: p.cfg.TLS.server(), Refused: refused.add})
 	ports := &ports{listener: listener, mux: mux, http2: mux.Register(portmux.HTTP2(), listener.Addr())}
 	if p.storage.streams != nil {
-		ports.raft = mux.Register(streams.Protocol(), listener.Addr())
+		raft := streams.Protocol()
+		raft.Mutual = p.cfg.TLS != nil
+		ports.raft = mux.Register(raft, listener.Addr())
 	}
 	return ports
 }

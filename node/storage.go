@@ -177,11 +177,13 @@ func (s *storage) close() {
 
 // raftDial dials another node's rpc port for Raft.
 func (t *TLS) raftDial(network Network) func(context.Context, string) (net.Conn, error) {
-	var client *tls.Config
-	if t != nil {
-		client = t.Client
+	if t == nil {
+		return network.Dial
 	}
-	return streams.Dialer(network.Dial, client)
+	return streams.Dialer(network.Dial, func() *tls.Config {
+		_, client := t.now()
+		return client
+	})
 }
 
 // connectTimeout bounds one try to connect to the leader; who has a call to make does

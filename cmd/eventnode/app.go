@@ -48,19 +48,20 @@ type app struct {
 	getenv    func(string) string
 	environ   func() []string // nil: empty
 
-	addrs []string
-	json  bool
+	addrs    []string
+	security clientSecurity
+	json     bool
 }
 
 // run is the whole program. It returns the exit code.
 func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	a := &app{
 		stdin: stdin, stdout: stdout, stderr: stderr,
-		dial:      dialClient,
 		newServer: newNode,
 		getenv:    os.Getenv,
 		environ:   os.Environ,
 	}
+	a.dial = a.dialClient
 	return a.run(ctx, args)
 }
 

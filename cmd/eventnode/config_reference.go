@@ -20,6 +20,7 @@ type aspect struct{ unit, change string }
 const (
 	restarting = "restart"
 	rereading  = "restart; what the file holds: nothing, it is read anew"
+	commanding = "nothing, each command reads it"
 	wholly     = "restart of all nodes"
 	founding   = "is of no use: it counts when the cluster is founded"
 	pooling    = "is of no use after the founding: streams pools says so then"
@@ -38,7 +39,9 @@ func aspects() map[string]aspect {
 		"label": {"list of KEY=VALUE", restarting}, "zone": {"text", restarting},
 		"http": {address, restarting}, "http-ingest": {"", restarting},
 		"gossip-key-file": {file, restarting},
-		"log-level":       {"", restarting}, "log-format": {"", restarting},
+		"tls-cert":        {file, rereading}, "tls-key": {file, rereading}, "tls-ca": {file, rereading},
+		"tls-name": {"text", restarting}, "http-tls": {"", restarting},
+		"log-level": {"", restarting}, "log-format": {"", restarting},
 
 		"chat": {"", restarting}, "gateway": {"address", restarting}, "gateway-tokens": {file, rereading},
 		"gateway-jwt-key": {file, restarting}, "gateway-jwt-issuer": {"text", restarting},
@@ -52,7 +55,8 @@ func aspects() map[string]aspect {
 		"shards": {"text", wholly}, "intents": {"bits", wholly}, "encoding": {"", restarting},
 		"compress": {"", restarting}, "no-cache": {"", restarting}, "cache-messages": {number, restarting},
 
-		"addr": {"list of HOST:PORT", "nothing, each command reads it"},
+		"addr": {"list of HOST:PORT", commanding}, "token-in-clear": {"", commanding},
+		"token-file": {file, rereading},
 	}
 }
 

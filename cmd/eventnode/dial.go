@@ -30,6 +30,7 @@ const (
 func (a *app) addAddr(cmd *cobra.Command) {
 	cmd.Flags().StringSliceVar(&a.addrs, "addr", nil,
 		"HOST:PORT of a node's rpc; several: the first that answers (default $"+addrVariable+", then "+defaultAddr()+")")
+	a.security.add(cmd.Flags())
 }
 
 // defaultAddr is where a node of the default configuration serves.
@@ -134,8 +135,12 @@ func (a *app) connected(cmd *cobra.Command, do func(ctx context.Context, c clust
 }
 
 // dialClient is app.dial in the real program.
-func dialClient(ctx context.Context, addrs []string, name string) (cluster, error) {
-	c, err := client.Dial(ctx, addrs, client.WithName(name), client.WithDialTimeout(dialTimeout))
+func (a *app) dialClient(ctx context.Context, addrs []string, name string) (cluster, error) {
+	opts, err := a.security.options(a.getenv)
+	if err != nil {
+		return nil, err
+	}
+	c, err := client.Dial(ctx, addrs, append(opts, client.WithName(name), client.WithDialTimeout(dialTimeout))...)
 	if err != nil {
 		return nil, err
 	}

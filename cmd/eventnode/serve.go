@@ -8,10 +8,12 @@ import (
 	"log/slog"
 	"os"
 	"strings"
+	"sync"
 
 	"github.com/spf13/cobra"
 
 	"github.com/eventnode/eventnode"
+	"github.com/eventnode/eventnode/internal/reload"
 	"github.com/eventnode/eventnode/node"
 )
 
@@ -45,6 +47,7 @@ type serveFlags struct {
 	labels              []string
 	logLevel, logFormat string
 	chat                chatFlags
+	security            securityFlags
 }
 
 // serveCommand is `eventnode serve`.
@@ -69,8 +72,8 @@ all nodes the same list. dns:NAME:PORT stands for all addresses of a name, and
 srv:NAME for its SRV records. A node keeps trying, so nodes may start in any
 order.
 
---name must be unique; it defaults to host name and rpc port. The rpc port has no
-access control: keep it inside.
+--name must be unique; it defaults to host name and rpc port. Without
+--token-file whoever reaches the rpc port may do everything: keep it inside.
 
 --data keeps what must outlive the process. A node that has it also keeps copies of
 durable streams (--no-storage: it does not). Their cluster is founded once, by as
@@ -88,6 +91,8 @@ it also takes CloudEvents, from anybody who reaches it, for any topic and stream
   POST /v1/topics/TOPIC/events     dispatched: 202
   POST /v1/streams/STREAM/events   201 with the position, when they are durable
 
+` + securityHelp + `
+
 ` + chatHelp,
 		Example: `  eventnode serve --name n1
   eventnode serve --name n2 --gossip 0.0.0.0:7400 --rpc 0.0.0.0:7401 --join 10.0.0.1:7400 --join 10.0.0.2:7400
@@ -99,7 +104,7 @@ it also takes CloudEvents, from anybody who reaches it, for any topic and stream
 			if err := a.configured(cmd, f.config, func() error { return f.finish(cmd, a.stderr) }); err != nil {
 				return err
 			}
-			return a.serve(cmd.Context(), f.cfg)
+			return a.serve(cmd.Context(), f.cfg, f.security.watch...)
 		},
 	}
 	f.add(cmd)
@@ -128,6 +133,7 @@ func (f *serveFlags) add(cmd *cobra.Command) {
 	fs.StringVar(&f.cfg.HTTPAddress, "http", "", "HOST:PORT for /metrics, /livez, /readyz and /debug/pprof (default: off)")
 	fs.BoolVar(&f.cfg.HTTPIngest, "http-ingest", false, "take CloudEvents at --http, from whoever reaches it")
 	fs.StringVar(&f.keyFile, "gossip-key-file", "", "file with the cluster's secret: 16, 24 or 32 bytes in base64 (openssl rand -base64 32)")
+	f.security.add(fs, &f.cfg)
 	fs.StringVar(&f.logLevel, "log-level", "info", "debug, info, warn or error")
 	fs.StringVar(&f.logFormat, "log-format", "text", "text or json")
 }
@@ -143,6 +149,9 @@ func (f *serveFlags) finish(cmd *cobra.Command, logs io.Writer) (err error) {
 		if f.cfg.Chat, err = f.chat.config(cmd); err != nil {
 			return err
 		}
+	}
+	if err := f.security.config(&f.cfg); err != nil {
+		return err
 	}
 	if f.cfg.Labels, err = parseLabels(f.labels); err != nil {
 		return err
@@ -195,12 +204,18 @@ type servingJSON struct {
 	Gateway string           `json:"gateway,omitempty"`
 }
 
-// serve runs a node until ctx ends or it fails.
-func (a *app) serve(ctx context.Context, cfg node.Config) error {
+// serve runs a node until ctx ends or it fails, and looks at the files that it was made
+// of.
+func (a *app) serve(ctx context.Context, cfg node.Config, watch ...reload.Looker) error {
 	n, err := a.newServer(cfg)
 	if err != nil {
 		return usageError{err}
 	}
+	looking, stop := context.WithCancel(ctx)
+	var looker sync.WaitGroup
+	looker.Go(func() { reload.Run(looking, fileLook, cfg.Logger, watch...) })
+	defer looker.Wait()
+	defer stop()
 	ended := make(chan error, 1)
 	go func() { ended <- n.Run(ctx) }()
 	select {

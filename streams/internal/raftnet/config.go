@@ -82,10 +82,11 @@ func dialTCP(ctx context.Context, address string) (net.Conn, error) {
 	return d.DialContext(ctx, "tcp", address)
 }
 
-// TLS returns a DialFunc that secures what dial opens; nil is TCP. Raft's ALPN
+// TLS returns a DialFunc that secures what dial opens; nil is TCP. cfg is called for each
+// connection. Raft's ALPN
 // name is set, and the server's name too where cfg has none: the host that is
 // dialled.
-func TLS(dial DialFunc, cfg *tls.Config) DialFunc {
+func TLS(dial DialFunc, cfg func() *tls.Config) DialFunc {
 	if dial == nil {
 		dial = dialTCP
 	}
@@ -94,7 +95,7 @@ func TLS(dial DialFunc, cfg *tls.Config) DialFunc {
 		if err != nil {
 			return nil, err
 		}
-		own := cfg.Clone()
+		own := cfg().Clone()
 		own.NextProtos = []string{Protocol().ALPN}
 		if own.ServerName == "" {
 			own.ServerName, _, _ = net.SplitHostPort(address)
