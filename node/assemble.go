@@ -87,6 +87,7 @@ func (n *Node) assemble(members *membership.Membership, rpc net.Addr, store *sto
 		groups: table, dispatch: live, interest: wants, storage: store, callers: newCallers(), rpc: rpc, moving: make(chan struct{}), moved: make(chan struct{}),
 		publisher: sync.OnceValues(func() (*dispatch.Publisher, error) { return live.NewPublisher(context.Background()) }),
 	}
+	p.gate = &gate{authorize: c.Authorizer, rules: methods(), vouched: links.Vouched, mutual: c.TLS != nil, logger: c.Logger}
 	if p.chat, err = p.openChat(); err != nil {
 		return nil, err
 	}

@@ -40,6 +40,7 @@ type parts struct {
 	chat     *chatService // nil: none
 	sources  *sources
 	callers  *callers
+	gate     *gate
 	// publisher is the one that callers of the Node share. It is made when first
 	// used: the loss of a node without publishers is no gap to anybody.
 	publisher func() (*dispatch.Publisher, error)

@@ -72,6 +72,7 @@ func (p *parts) serveRPC(ctx context.Context, ports *ports) error {
 		<-ctx.Done()
 		healthy.Shutdown()
 		server.Stop()
+		p.gate.wait()
 		return nil
 	})
 	return g.Wait()
@@ -79,12 +80,11 @@ func (p *parts) serveRPC(ctx context.Context, ports *ports) error {
 
 // server makes the gRPC server with all its services.
 func (p *parts) server() (*grpc.Server, *health.Server) {
-	gate := &gate{authorize: p.cfg.Authorizer, mutual: p.cfg.TLS != nil, logger: p.cfg.Logger}
 	server := grpc.NewServer(append(link.ServerOptions(),
 		grpc.Creds(portmux.Credentials()),
 		grpc.ForceServerCodecV2(wire.NewCodec()),
-		grpc.UnaryInterceptor(gate.unary),
-		grpc.StreamInterceptor(gate.stream))...)
+		grpc.UnaryInterceptor(p.gate.unary),
+		grpc.StreamInterceptor(p.gate.stream))...)
 	healthy := health.NewServer()
 	healthpb.RegisterHealthServer(server, healthy)
 	clusterv1.RegisterLinkServiceServer(server, p.links.Service())

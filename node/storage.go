@@ -15,9 +15,11 @@ import (
 	"google.golang.org/grpc/credentials"
 	"google.golang.org/grpc/credentials/insecure"
 	"google.golang.org/grpc/experimental"
+	"google.golang.org/grpc/metadata"
 
 	"github.com/eventnode/eventnode"
 	"github.com/eventnode/eventnode/internal/link"
+	"github.com/eventnode/eventnode/internal/permit"
 	"github.com/eventnode/eventnode/internal/wire"
 	"github.com/eventnode/eventnode/membership"
 	clusterv1 "github.com/eventnode/eventnode/proto/eventnode/cluster/v1"
@@ -304,12 +306,27 @@ func (p *storagePeers) Conn(address string) (grpc.ClientConnInterface, error) {
 			Backoff:           backoff.Config{BaseDelay: 50 * time.Millisecond, Multiplier: 1.6, Jitter: 0.2, MaxDelay: time.Second},
 			MinConnectTimeout: connectTimeout,
 		}),
-		grpc.WithContextDialer(p.network.Dial))
+		grpc.WithContextDialer(p.network.Dial),
+		grpc.WithUnaryInterceptor(func(ctx context.Context, method string, req, reply any, cc *grpc.ClientConn, invoke grpc.UnaryInvoker, opts ...grpc.CallOption) error {
+			return invoke(p.vouch(ctx, address), method, req, reply, cc, opts...)
+		}),
+		grpc.WithStreamInterceptor(func(ctx context.Context, desc *grpc.StreamDesc, cc *grpc.ClientConn, method string, stream grpc.Streamer, opts ...grpc.CallOption) (grpc.ClientStream, error) {
+			return stream(p.vouch(ctx, address), desc, cc, method, opts...)
+		}))
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", address, err)
 	}
 	p.conns[address] = c
 	return c, nil
+}
+
+// vouch has the node at address know a call that is this node's own.
+func (p *storagePeers) vouch(ctx context.Context, address string) context.Context {
+	md, _ := metadata.FromOutgoingContext(ctx)
+	if _, links := p.parts(); links != nil && permit.IsOwn(md) {
+		return links.Vouch(ctx, address)
+	}
+	return ctx
 }
 
 // close closes the connections, and there are no others.

@@ -26,6 +26,7 @@ type server interface {
 	RPCAddress() string
 	HTTPAddress() string
 	GatewayAddress() string
+	Revoke(when func(node.Call) bool)
 }
 
 var _ server = (*node.Node)(nil)
@@ -91,7 +92,7 @@ it also takes CloudEvents, from anybody who reaches it, for any topic and stream
   POST /v1/topics/TOPIC/events     dispatched: 202
   POST /v1/streams/STREAM/events   201 with the position, when they are durable
 
-` + securityHelp + `
+` + securityHelp() + `
 
 ` + chatHelp,
 		Example: `  eventnode serve --name n1
@@ -104,7 +105,7 @@ it also takes CloudEvents, from anybody who reaches it, for any topic and stream
 			if err := a.configured(cmd, f.config, func() error { return f.finish(cmd, a.stderr) }); err != nil {
 				return err
 			}
-			return a.serve(cmd.Context(), f.cfg, f.security.watch...)
+			return a.serve(cmd.Context(), f.cfg, &f.security)
 		},
 	}
 	f.add(cmd)
@@ -206,14 +207,15 @@ type servingJSON struct {
 
 // serve runs a node until ctx ends or it fails, and looks at the files that it was made
 // of.
-func (a *app) serve(ctx context.Context, cfg node.Config, watch ...reload.Looker) error {
+func (a *app) serve(ctx context.Context, cfg node.Config, security *securityFlags) error {
 	n, err := a.newServer(cfg)
 	if err != nil {
 		return usageError{err}
 	}
+	security.attach(n)
 	looking, stop := context.WithCancel(ctx)
 	var looker sync.WaitGroup
-	looker.Go(func() { reload.Run(looking, fileLook, cfg.Logger, watch...) })
+	looker.Go(func() { reload.Run(looking, fileLook, cfg.Logger, security.watch...) })
 	defer looker.Wait()
 	defer stop()
 	ended := make(chan error, 1)

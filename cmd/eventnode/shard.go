@@ -62,7 +62,7 @@ is cached.`,
 			if err := a.configured(cmd, n.config, func() error { return f.finish(cmd, &n, a.stderr) }); err != nil {
 				return err
 			}
-			return a.serve(cmd.Context(), n.cfg, n.security.watch...)
+			return a.serve(cmd.Context(), n.cfg, &n.security)
 		},
 	}
 	n.add(cmd)
