@@ -33,7 +33,7 @@ func (n *Node) join(rpc net.Addr, store *storage) (*membership.Membership, error
 		BindAddress: c.GossipAddress, AdvertiseAddress: c.AdvertiseGossip, RPCAddress: advertise,
 		Zone: c.Zone, Labels: c.Labels, Version: c.Version, VersionMin: 1, VersionMax: 1,
 		ClusterUUID: store.cluster(), Replica: store.replica(), StorageLevel: store.level(), Roles: store.roles(),
-		Seeds: c.Seeds, SeedFile: c.SeedFile, SecretKey: c.GossipKey, DataDir: c.DataDir,
+		Seeds: c.Seeds, SeedFile: c.SeedFile, SecretKeys: c.GossipKeys, DataDir: c.DataDir,
 		Transport: transport, Logger: c.Logger, Registerer: c.Registry,
 		Probe: func(ctx context.Context, m membership.Node) error { return probe(ctx, c.Network, m) },
 	})
@@ -53,7 +53,7 @@ func (n *Node) assemble(members *membership.Membership, rpc net.Addr, store *sto
 	c, self := n.cfg, members.Self().Ref
 	h := &handler{streams: store.streams}
 	links, err := link.New(link.Config{
-		Self: self, Cluster: c.Cluster, Secret: c.GossipKey,
+		Self: self, Cluster: c.Cluster, Secrets: n.keys.secrets,
 		ClusterUUID: func() []byte { return uuidBytes(members.Self().ClusterUUID) },
 		Dial:        c.Network.Dial, Credentials: c.TLS.client(), Logger: c.Logger, Registerer: c.Registry,
 	}, h)

@@ -79,6 +79,9 @@ type Config struct {
 	// GossipKey encrypts gossip and is what links prove to know: 16, 24 or 32
 	// bytes. Empty: gossip in the clear, and any node may link.
 	GossipKey []byte
+	// GossipKeys are several, 16 at most: the first one encrypts and is proved, any is
+	// good. They go before GossipKey; see Node.SetGossipKeys. Defaults to that one.
+	GossipKeys [][]byte
 	// TLS secures rpc. Nil: in the clear.
 	TLS *TLS
 	// Authorizer decides on each public call. Nil: all are allowed.
@@ -160,6 +163,9 @@ func (c Config) withDefaults() Config {
 	}
 	if c.RPCAddress == "" {
 		c.RPCAddress = net.JoinHostPort("127.0.0.1", strconv.Itoa(DefaultRPCPort))
+	}
+	if len(c.GossipKeys) == 0 && len(c.GossipKey) > 0 {
+		c.GossipKeys = [][]byte{c.GossipKey}
 	}
 	if c.Logger == nil {
 		c.Logger = slog.New(slog.DiscardHandler)

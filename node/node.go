@@ -20,6 +20,7 @@ import (
 // Node is one member of a cluster, embedded in this process.
 type Node struct {
 	cfg     Config
+	keys    *keys
 	started atomic.Bool
 	ready   chan struct{} // closed when parts is set and serves
 	done    chan struct{} // closed when Run has ended
@@ -78,7 +79,7 @@ func New(cfg Config) (*Node, error) {
 	if cfg.HTTPTLS && cfg.TLS == nil {
 		return nil, errors.New("node: HTTPTLS needs TLS, whose certificate it uses")
 	}
-	return &Node{cfg: cfg, ready: make(chan struct{}), done: make(chan struct{})}, nil
+	return &Node{cfg: cfg, keys: newKeys(cfg.GossipKeys), ready: make(chan struct{}), done: make(chan struct{})}, nil
 }
 
 // Ready is closed when the node serves: its ports are open, its seeds were
@@ -102,7 +103,7 @@ func (n *Node) Run(ctx context.Context) error {
 	if n.cfg.ID == "" {
 		n.cfg.ID = defaultID(listener.Addr().String())
 	}
-	store, err := openStorage(n.cfg)
+	store, err := openStorage(n.cfg, n.keys.secrets)
 	if err != nil {
 		return err
 	}

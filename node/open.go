@@ -30,7 +30,7 @@ func exposures(c Config, rpc, gossip, http string) []exposure {
 			add("rpc", rpc, "whoever reaches it may do everything", "--token-file")
 		}
 	}
-	if (isOpen(gossip) || isOpen(rpc)) && len(c.GossipKey) == 0 {
+	if (isOpen(gossip) || isOpen(rpc)) && len(c.GossipKeys) == 0 {
 		add("gossip", gossip, "whoever reaches it may pose as a node, and read and forge what nodes say", "--gossip-key-file")
 	}
 	if isOpen(http) {

@@ -62,7 +62,7 @@ type storage struct {
 
 // openStorage opens the data directory. Without one, or when it was turned off, the
 // node has no storage.
-func openStorage(c Config) (*storage, error) {
+func openStorage(c Config, secrets func() [][]byte) (*storage, error) {
 	s := &storage{peers: newStoragePeers(c), stopped: make(chan struct{})}
 	limits := streams.ServiceConfig{MaxEventBytes: c.Limits.MaxEventBytes}
 	if c.DataDir == "" || c.Storage.Off {
@@ -82,7 +82,7 @@ func openStorage(c Config) (*storage, error) {
 	}
 	var err error
 	s.streams, err = streams.New(streams.Config{
-		Dir: streamsDir(c.DataDir), Self: c.ID, Cluster: c.Cluster, Secret: c.GossipKey,
+		Dir: streamsDir(c.DataDir), Self: c.ID, Cluster: c.Cluster, Secrets: secrets,
 		Peers: s.peers, Dial: c.TLS.raftDial(c.Network), Expect: expect, Replicas: c.Storage.Replicas,
 		MinFreeBytes: c.Storage.MinFreeBytes, LeaseTTL: c.Storage.LeaseTTL, FS: c.Storage.FS, WallClock: c.Storage.WallClock, Logger: c.Logger, Registerer: c.Registry,
 	})

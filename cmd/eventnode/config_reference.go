@@ -38,7 +38,7 @@ func aspects() map[string]aspect {
 		"replicas": {number, pooling}, "no-storage": {"", restarting},
 		"label": {"list of KEY=VALUE", restarting}, "zone": {"text", restarting},
 		"http": {address, restarting}, "http-ingest": {"", restarting},
-		"gossip-key-file": {file, restarting},
+		"gossip-key-file": {file, rereading},
 		"tls-cert":        {file, rereading}, "tls-key": {file, rereading}, "tls-ca": {file, rereading},
 		"tls-name": {"text", restarting}, "http-tls": {"", restarting},
 		"log-level": {"", restarting}, "log-format": {"", restarting},

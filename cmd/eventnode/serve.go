@@ -2,12 +2,9 @@ package main
 
 import (
 	"context"
-	"encoding/base64"
 	"fmt"
 	"io"
 	"log/slog"
-	"os"
-	"strings"
 	"sync"
 
 	"github.com/spf13/cobra"
@@ -27,6 +24,7 @@ type server interface {
 	HTTPAddress() string
 	GatewayAddress() string
 	Revoke(when func(node.Call) bool)
+	SetGossipKeys(keys [][]byte) error
 }
 
 var _ server = (*node.Node)(nil)
@@ -44,7 +42,7 @@ func newNode(cfg node.Config) (server, error) {
 type serveFlags struct {
 	cfg                 node.Config
 	config              string
-	name, keyFile       string
+	name                string
 	labels              []string
 	logLevel, logFormat string
 	chat                chatFlags
@@ -133,7 +131,6 @@ func (f *serveFlags) add(cmd *cobra.Command) {
 	fs.StringVar(&f.cfg.Zone, "zone", "", "failure domain, such as a data centre")
 	fs.StringVar(&f.cfg.HTTPAddress, "http", "", "HOST:PORT for /metrics, /livez, /readyz and /debug/pprof (default: off)")
 	fs.BoolVar(&f.cfg.HTTPIngest, "http-ingest", false, "take CloudEvents at --http, from whoever reaches it")
-	fs.StringVar(&f.keyFile, "gossip-key-file", "", "file with the cluster's secret: 16, 24 or 32 bytes in base64 (openssl rand -base64 32)")
 	f.security.add(fs, &f.cfg)
 	fs.StringVar(&f.logLevel, "log-level", "info", "debug, info, warn or error")
 	fs.StringVar(&f.logFormat, "log-format", "text", "text or json")
@@ -160,10 +157,7 @@ func (f *serveFlags) finish(cmd *cobra.Command, logs io.Writer) (err error) {
 	if f.cfg.Logger, err = newLogger(logs, f.logLevel, f.logFormat); err != nil {
 		return err
 	}
-	if f.keyFile != "" {
-		f.cfg.GossipKey, err = readKey(f.keyFile)
-	}
-	return err
+	return nil
 }
 
 // newLogger makes the logger of a node.
@@ -180,19 +174,6 @@ func newLogger(w io.Writer, level, format string) (*slog.Logger, error) {
 		return slog.New(slog.NewJSONHandler(w, opts)), nil
 	}
 	return nil, usagef("--log-format %q: use text or json", format)
-}
-
-// readKey reads a gossip key. Its errors do not quote what the file holds.
-func readKey(file string) ([]byte, error) {
-	text, err := os.ReadFile(file)
-	if err != nil {
-		return nil, usagef("--gossip-key-file: %v", err)
-	}
-	key, err := base64.StdEncoding.DecodeString(strings.TrimSpace(string(text)))
-	if err != nil || (len(key) != 16 && len(key) != 24 && len(key) != 32) {
-		return nil, usagef("--gossip-key-file %s: it must hold 16, 24 or 32 bytes in base64", file)
-	}
-	return key, nil
 }
 
 // servingJSON is what serve --json prints when the node serves.
@@ -212,7 +193,7 @@ func (a *app) serve(ctx context.Context, cfg node.Config, security *securityFlag
 	if err != nil {
 		return usageError{err}
 	}
-	security.attach(n)
+	security.attach(n, cfg.Logger)
 	looking, stop := context.WithCancel(ctx)
 	var looker sync.WaitGroup
 	looker.Go(func() { reload.Run(looking, fileLook, cfg.Logger, security.watch...) })

@@ -2,6 +2,7 @@ package main
 
 import (
 	"crypto/tls"
+	"log/slog"
 	"strings"
 	"time"
 
@@ -22,8 +23,10 @@ func securityHelp() string {
 	return `--tls-cert, --tls-key and --tls-ca have the rpc port speak TLS: nodes prove to each other
 that they have a certificate of these signers, clients need none. The certificate must be
 good for both ends (serverAuth and clientAuth), and for the address that others use or,
-with --tls-name, for that name. Files are read anew when they change. Gossip
-is encrypted by --gossip-key-file.
+with --tls-name, for that name. Files are read anew when they change. Gossip is encrypted by
+--gossip-key-file, and links between nodes prove that they know a key. A key is replaced
+while nodes run, each step on all nodes before the next: the new one behind the old, then
+before it, then alone.
 
 --token-file has callers say who they are, with a token, and says who may do what: give all
 nodes the same file, and --gossip-key-file, for without it anybody may pose as a node. It is
@@ -53,7 +56,8 @@ func operationList() string {
 // securityFlags are those of serve that are about who may do what, and who may listen.
 type securityFlags struct {
 	cert, key, ca, name string
-	tokens              string
+	tokens, keyFile     string
+	keys                *reload.Files[[][]byte]       // nil: none
 	policy              *reload.Files[*access.Policy] // nil: none
 	watch               []reload.Looker
 }
@@ -63,6 +67,7 @@ func (f *securityFlags) add(fs *pflag.FlagSet, cfg *node.Config) {
 	fs.StringVar(&f.key, "tls-key", "", "PEM file with its key")
 	fs.StringVar(&f.ca, "tls-ca", "", "PEM file with who signs the certificates of nodes")
 	fs.StringVar(&f.name, "tls-name", "", "whom the certificates of other nodes are for (default: the host that is dialled)")
+	fs.StringVar(&f.keyFile, "gossip-key-file", "", "file with the cluster's keys, in base64, one a line: the first encrypts, all decrypt (openssl rand -base64 32)")
 	fs.StringVar(&f.tokens, "token-file", "", "YAML file with who may do what, and the digests of their tokens (default: everybody may do everything)")
 	fs.BoolVar(&cfg.HTTPTLS, "http-tls", false, "have --http speak TLS, too, with the same certificate")
 }
@@ -72,7 +77,23 @@ func (f *securityFlags) config(cfg *node.Config) error {
 	if err := f.tokensConfig(cfg); err != nil {
 		return err
 	}
+	if err := f.keysConfig(cfg); err != nil {
+		return err
+	}
 	return f.tlsConfig(cfg)
+}
+
+// keysConfig is about who is a node.
+func (f *securityFlags) keysConfig(cfg *node.Config) (err error) {
+	if f.keyFile == "" {
+		return nil
+	}
+	if f.keys, err = reload.Load(parseGossipKeys, f.keyFile); err != nil {
+		return usagef("--gossip-key-file %s: %w", f.keyFile, err)
+	}
+	cfg.GossipKeys = f.keys.Now()
+	f.watch = append(f.watch, f.keys)
+	return nil
 }
 
 // tokensConfig is about who may do what.
@@ -91,7 +112,14 @@ func (f *securityFlags) tokensConfig(cfg *node.Config) (err error) {
 
 // attach has the node follow the files. What callers opened with a token whose rights have
 // changed ends.
-func (f *securityFlags) attach(n server) {
+func (f *securityFlags) attach(n server, log *slog.Logger) {
+	if f.keys != nil {
+		f.keys.OnChange(func(_, now [][]byte) {
+			if err := n.SetGossipKeys(now); err != nil {
+				log.Error("the gossip keys were not changed", "error", err)
+			}
+		})
+	}
 	if f.policy != nil {
 		f.policy.OnChange(func(old, now *access.Policy) {
 			n.Revoke(func(c node.Call) bool {

@@ -29,6 +29,10 @@ type Config struct {
 	// Secret is what both ends prove to know. Defaults to the empty secret,
 	// which anybody knows.
 	Secret []byte
+	// Secrets are several, as they are now: this node proves the first one, and takes the
+	// proof of any. It is called for each connection, concurrently. Defaults to Secret
+	// alone.
+	Secrets func() [][]byte
 	// Resolve finds replicas. Required.
 	Resolve Resolver
 	// Dial opens connections; see TLS. Defaults to TCP in the clear.
@@ -58,6 +62,10 @@ func (c Config) withDefaults() (Config, error) {
 	if len(c.Cluster) > maxCluster {
 		return c, fmt.Errorf("%w: the cluster's name has %d bytes, at most %d",
 			eventnode.ErrInvalidArgument, len(c.Cluster), maxCluster)
+	}
+	if c.Secrets == nil {
+		alone := [][]byte{c.Secret}
+		c.Secrets = func() [][]byte { return alone }
 	}
 	if c.Dial == nil {
 		c.Dial = dialTCP
