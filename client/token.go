@@ -32,7 +32,7 @@ func (o *options) bearer(addr string) (credentials.PerRPCCredentials, error) {
 	case o.token == nil:
 		return nil, nil
 	case o.clear() && !o.tokenInClear && !isLoopback(addr):
-		return nil, fmt.Errorf("the token does not go to another machine in the clear: secure the connection (WithTLS), or say that it may (WithTokenInClear): %w", eventnode.ErrInvalidArgument)
+		return nil, fmt.Errorf("%w: %w", ErrTokenInClear, eventnode.ErrInvalidArgument)
 	}
 	return bearer{token: o.token, secure: !o.clear()}, nil
 }

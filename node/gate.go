@@ -154,8 +154,9 @@ func (g *gate) revoke(when func(Call) bool) {
 	}
 }
 
-// errRevoked ends a stream that its caller opened when it had other rights.
-var errRevoked = fmt.Errorf("the rights of this caller have changed: open the stream again: %w", eventnode.ErrUnauthenticated)
+// errRevoked ends a stream that its caller opened when it had other rights. Clients open it
+// again, and are told then what they may not do any more.
+var errRevoked = fmt.Errorf("the rights of this caller have changed: open the stream again: %w", eventnode.ErrUnavailable)
 
 // openStream is a stream of a caller.
 type openStream struct {
