@@ -58,6 +58,7 @@ func TestServeWithTokens(t *testing.T) {
 		"writer":  `{operations: [publish], streams: [orders]}`,
 		"talker":  `{operations: [dispatch, subscribe], topics: ["topic:a"]}`,
 		"watcher": "{operations: [inspect]}",
+		"chatter": "{operations: [chat]}",
 	})
 	nodes, _ := v.cluster(3, "--token-file", file, "--gossip-key-file", v.keys(gossipKey), "--chat")
 	for _, n := range nodes {
@@ -65,6 +66,7 @@ func TestServeWithTokens(t *testing.T) {
 	}
 	v.until("created", append(v.as("root"), "streams", "create", "orders", "--addr", nodes[0].RPC)...)
 	v.until("created", append(v.as("root"), "streams", "create", "other", "--addr", nodes[0].RPC)...)
+	directory := v.put("guilds.yaml", []byte("users:\n  - {id: 1, name: alice}\n"))
 	v.put("stranger.token", []byte("sesame-stranger-0123456789"))
 	for _, n := range nodes {
 		for _, c := range []struct{ who, command, want string }{
@@ -79,7 +81,8 @@ func TestServeWithTokens(t *testing.T) {
 			{"watcher", "raft status", ""}, // asks the others
 			{"watcher", "leave", `watcher may not do "admin"`},
 			{"watcher", "chat export", `watcher may not do "chat"`},
-			{"root", "chat export", ""}, // the directory is a stream, which the node reads
+			{"chatter", "chat load " + directory, ""}, // the directory is a stream, which the node writes
+			{"chatter", "chat export", ""},
 			{"stranger", "members", "nobody has the token that was sent"},
 			{"", "members", "this node asks for a token"},
 		} {
