@@ -8,6 +8,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
@@ -18,7 +19,7 @@ import (
 func comingFrom(t *testing.T) map[string]string {
 	t.Helper()
 	files, err := filepath.Glob("docs/coming-from/*.md")
-	if err != nil || len(files) < 3 {
+	if err != nil || len(files) < 8 {
 		t.Fatalf("%v, %v", files, err)
 	}
 	pages := map[string]string{}
@@ -139,7 +140,8 @@ func TestComingFromNamesExist(t *testing.T) {
 	names(t, "cache/cachetest", "cachetest.", known)
 	names(t, "shard", "shard.", known)
 	names(t, "shard/fleet", "fleet.", known)
-	name := regexp.MustCompile(`^((client|registry|event|bus|chat|directory|sessions|gateway|node|source|discord|cache|cachetest|shard|fleet)\.)?[A-Z]\w*(\.[A-Z]\w*)?$`)
+	names(t, "shard/bot", "bot.", known)
+	name := regexp.MustCompile(`^((client|registry|event|bus|chat|directory|sessions|gateway|node|source|discord|cache|cachetest|shard|fleet|bot)\.)?[A-Z]\w*(\.[A-Z]\w*)?$`)
 	for page, text := range comingFrom(t) {
 		checked := 0
 		for _, span := range ours(text) {
@@ -153,6 +155,29 @@ func TestComingFromNamesExist(t *testing.T) {
 		if checked < 25 {
 			t.Errorf("%s names only %d things", page, checked)
 		}
+	}
+}
+
+// The page for those who come from Erlang has every function of pg, as the module itself
+// says which there are; what a gen_server has to have is no function of its own.
+func TestComingFromPgIsComplete(t *testing.T) {
+	if _, err := exec.LookPath("erl"); err != nil {
+		t.Skip("there is no erl")
+	}
+	out, err := exec.Command("erl", "-noshell", "-eval", `[io:format("~s ", [F]) || {F, _} <- pg:module_info(exports)], halt().`).Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	page := comingFrom(t)["docs/coming-from/erlang-pg.md"]
+	own := []string{"module_info", "init", "handle_call", "handle_cast", "handle_info", "terminate"}
+	functions := strings.Fields(string(out))
+	for _, f := range functions {
+		if !slices.Contains(own, f) && !strings.Contains(page, "`pg:"+f+"(") {
+			t.Errorf("pg:%s is not there", f)
+		}
+	}
+	if len(functions) < 15 {
+		t.Error(functions)
 	}
 }
 

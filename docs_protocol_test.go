@@ -72,7 +72,7 @@ func TestProtocolReasons(t *testing.T) {
 func TestProtocolLimits(t *testing.T) {
 	want := map[string]bool{"max_block_ms": true, "max_receipt_timeout_ms": true} // made of the field's name
 	named := regexp.MustCompile(`(?:Limit: |within\(|atMost\()"(max_\w+)",`)      // others are limits of the Go client
-	for _, folder := range []string{"chat", "dispatch", "groups", "internal", "node", "streams"} {
+	for _, folder := range []string{"cache", "chat", "dispatch", "filter.go", "groups", "internal", "node", "streams"} {
 		for _, file := range sources(t, folder) {
 			for _, m := range named.FindAllStringSubmatch(file, -1) {
 				want[m[1]] = true
@@ -109,7 +109,7 @@ func TestProtocolIsWhole(t *testing.T) {
 	page := protocolPage(t)
 	said := regexp.MustCompile(`(?m)^ *(?:rpc (\w+)\(|(POLICY_[A-Z_]+|GAP_REASON_[A-Z_]+|RETAIN_[A-Z_]+|REPLICA_(?:ROLE|STATE)_[A-Z_]+) =)`)
 	checked := 0
-	for _, name := range []string{"dispatch", "groups", "streams", "consumers", "locks", "chat", "storage", "cluster"} {
+	for _, name := range []string{"dispatch", "groups", "streams", "consumers", "locks", "chat", "storage", "cluster", "source"} {
 		file, err := os.ReadFile("proto/eventnode/v1/" + name + ".proto")
 		if err != nil {
 			t.Fatal(err)

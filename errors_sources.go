@@ -5,9 +5,9 @@ import "errors"
 // Errors of event sources, told apart with errors.Is, on an embedded node and over the wire
 // alike.
 var (
-	// ErrSourceNotFound: the node that was asked does not run the source. The error names
-	// the nodes that do: ask one of these.
-	ErrSourceNotFound = errors.New("no such source here")
+	// ErrSourceNotFound: no node runs the source, as far as the one that was asked has heard.
+	// Sources names those that there are. Of an embedded node: this one does not run it.
+	ErrSourceNotFound = errors.New("no such source")
 	// ErrNotCached: the cache has no such value. It may be there all the same: a cache is
 	// told only what the source's intents let through, and forgets what is beyond its
 	// limits. Ask the service itself.

@@ -78,6 +78,14 @@ func newHandleOptions(opts []HandleOption) handleOptions {
 	return o
 }
 
+// TracedSubscription is a subscription whose handlers have spans. Those of a client or a
+// node with a TracerProvider are.
+type TracedSubscription interface {
+	Subscription
+	// TraceHandler puts spans around a handler.
+	TraceHandler(h Handler) Handler
+}
+
 // Handle gives each delivery of sub to h, one after the other unless an option
 // says otherwise. It returns when the subscription or ctx has ended and every
 // handler has returned: nil after Close of the subscription and after the end
@@ -92,6 +100,9 @@ func newHandleOptions(opts []HandleOption) handleOptions {
 //
 // Only one Handle, Receive or All may read a subscription at a time.
 func Handle(ctx context.Context, sub Subscription, h Handler, opts ...HandleOption) error {
+	if t, ok := sub.(TracedSubscription); ok {
+		h = t.TraceHandler(h)
+	}
 	r := &handleRun{h: h, o: newHandleOptions(opts)}
 	to := r.newLanes(ctx)
 	defer to.Wait()

@@ -53,6 +53,11 @@ type Subscriber interface {
 	// Subscribe returns when every live node knows of the interest, or after
 	// one second: Subscription.Missing then says which do not know yet. The
 	// subscription ends with ctx or with Close.
+	//
+	// A topic may be a pattern: in its key * stands for any one token between
+	// dots, > as the last one for one or more ("topic:orders.*",
+	// "topic:orders.>"). An event that several of the topics stand for comes
+	// once.
 	Subscribe(ctx context.Context, topics []string, opts ...SubscribeOption) (Subscription, error)
 }
 
@@ -224,6 +229,9 @@ type SubscribeOptions struct {
 	MaxBlock time.Duration
 	// Holder is a name for people who list subscriptions.
 	Holder string
+	// Filter is what is wanted of the topics' events. Defaults to everything. What a gap
+	// counts is as if there was none, or unknown.
+	Filter Filter
 	// CatchUp is the stream, in CatchUpNamespace, from which gaps are filled. Empty:
 	// they are told.
 	CatchUp          string

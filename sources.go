@@ -6,12 +6,12 @@ import (
 )
 
 // Sources are a cluster's event sources: the shards that nodes share, and commands about
-// them. A node that runs a source answers for all that do; one that does not fails with
-// ErrSourceNotFound, and names those that do.
+// them. Any node answers: one that does not run a source asks one that does. If no node runs
+// it that is ErrSourceNotFound.
 type Sources interface {
-	// Sources names those of the asked node.
+	// Sources names those of all nodes, as far as the asked one has heard, in order.
 	Sources(ctx context.Context) ([]string, error)
-	// Shards is all shards of a source, in order, as the asked node knows them.
+	// Shards is all shards of a source, in order, as the node that answers knows them.
 	Shards(ctx context.Context, source string) ([]ShardStatus, error)
 	// StartShard has a shard that was stopped, or has failed, run again, and returns when it
 	// is connected. It fails with ErrShardFailed if it fails again.

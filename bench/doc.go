@@ -1,5 +1,5 @@
-// Command bench measures eventnode beside NATS, Redis and Erlang's pg on one machine:
-// the same work, the same counting, every run checked for loss, duplicates and
+// Command bench measures eventnode beside NATS, Redis, Erlang's pg and discordgo on one
+// machine: the same work, the same counting, every run checked for loss, duplicates and
 // order, in alternating rounds. What comes out is docs/benchmarks.md.
 //
 //	make bench                                  # everything, and the report
@@ -14,6 +14,7 @@
 //	internal/durable streams on disk; internal/stream its processes
 //	internal/table   the group table, on embedded nodes
 //	internal/edge    the gateway: its nodes, its clients and a plain loop beside it
+//	internal/intake  a shard: a recorded gateway, its takers, discordgo beside them
 //	internal/pg      Erlang's part of both
 //	internal/report  the page and its plots
 //	internal/proc    processes driven by lines

@@ -39,6 +39,8 @@ func machine(ctx context.Context, env *suite.Env, pgVersion string) suite.Machin
 				m.Versions["nats.go"] = d.Version
 			case "google.golang.org/grpc":
 				m.Versions["grpc"] = d.Version
+			case "github.com/bwmarrin/discordgo":
+				m.Versions["discordgo"] = d.Version
 			case "github.com/redis/go-redis/v9":
 				m.Versions["go-redis"] = d.Version
 			}

@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/eventnode/eventnode/bench/internal/edge"
+	"github.com/eventnode/eventnode/bench/internal/intake"
 	"github.com/eventnode/eventnode/bench/internal/load"
 	"github.com/eventnode/eventnode/bench/internal/relay"
 	"github.com/eventnode/eventnode/bench/internal/stream"
@@ -25,7 +26,7 @@ func main() {
 		SilenceErrors: true,
 		SilenceUsage:  true,
 	}
-	root.AddCommand(runCommand(), reportCommand(), loadCommand(), streamCommand(), relayCommand(), tableCommand(), edgeCommand())
+	root.AddCommand(runCommand(), reportCommand(), loadCommand(), streamCommand(), relayCommand(), tableCommand(), edgeCommand(), intakeCommand())
 	if err := root.ExecuteContext(ctx); err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)
 		os.Exit(1)
@@ -91,6 +92,19 @@ func edgeCommand() *cobra.Command {
 		Args:   cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return edge.Main(cmd.Context(), args[0], os.Stdin, os.Stdout)
+		},
+	}
+}
+
+// intakeCommand is how the bench starts itself as a gateway that plays a recording, or as who
+// takes that in.
+func intakeCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:    "intake ROLE",
+		Hidden: true,
+		Args:   cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return intake.Main(cmd.Context(), args[0], os.Stdin, os.Stdout)
 		},
 	}
 }

@@ -5,6 +5,7 @@ import (
 
 	"github.com/eventnode/eventnode/bench/internal/durable"
 	"github.com/eventnode/eventnode/bench/internal/edge"
+	"github.com/eventnode/eventnode/bench/internal/intake"
 	"github.com/eventnode/eventnode/bench/internal/live"
 	"github.com/eventnode/eventnode/bench/internal/pg"
 	"github.com/eventnode/eventnode/bench/internal/suite"
@@ -32,7 +33,8 @@ func workloads(m missing) []suite.Workload {
 	list = append(list, table.Workloads(m.pg)...)
 	list = append(list, durable.Workloads(m.redis)...)
 	list = append(list, txoutbox.Workloads(m.postgres)...)
-	return append(list, edge.Workloads()...)
+	list = append(list, edge.Workloads()...)
+	return append(list, intake.Workloads()...)
 }
 
 // pgRunner is how Erlang's pg runs a workload of package live, and the factor

@@ -68,7 +68,7 @@ func openGuild(ctx context.Context, from Reader, guild Snowflake, own json.RawMe
 	return appendMember(out, []byte("roles"), roles), nil
 }
 
-// wholeGuild is a guild with its channels and threads, too.
+// wholeGuild is a guild with its channels and threads, too: those of the latter are apart.
 func wholeGuild(ctx context.Context, from Reader, guild Snowflake, own json.RawMessage) (json.RawMessage, error) {
 	out, err := openGuild(ctx, from, guild, own)
 	if err != nil {

@@ -19,6 +19,10 @@ type Config struct {
 	// Reader is where look-ups read: a Spread, where shards are on several nodes. Defaults to
 	// Store. What a payload changes is always read from Store.
 	Reader Reader
+	// Whole is where look-ups read what is made of several values. Defaults to a Whole of
+	// Reader; a Spread over the Wholes of all nodes puts each together on the node that has its
+	// parts, and asks that one once.
+	Whole Reader
 	// Registerer takes the metrics. Defaults to none.
 	Registerer prometheus.Registerer
 }
@@ -28,6 +32,7 @@ type Config struct {
 type Cache struct {
 	store   Store
 	reader  Reader
+	whole   Reader
 	metrics *metrics
 
 	// users are locks for what several shards may write at once, by id.
@@ -44,11 +49,14 @@ func New(cfg Config) (*Cache, error) {
 	if cfg.Reader == nil {
 		cfg.Reader = cfg.Store
 	}
+	if cfg.Whole == nil {
+		cfg.Whole = Whole{cfg.Reader}
+	}
 	m, err := newMetrics(cfg.Registerer)
 	if err != nil {
 		return nil, err
 	}
-	return &Cache{store: cfg.Store, reader: cfg.Reader, metrics: m}, nil
+	return &Cache{store: cfg.Store, reader: cfg.Reader, whole: cfg.Whole, metrics: m}, nil
 }
 
 // writer takes a payload in. Nil without an error: the payload is the event.

@@ -11,6 +11,7 @@
 //	               └────► Derive ──► events with old and new
 //
 //	look-ups ──► Reader: the Store, or a Spread over the stores of all nodes
+//	         └─► Whole: the same, put together of several values where these are
 //
 // # What becomes what
 //
@@ -55,7 +56,7 @@
 //
 // # Failure
 //
-// Look-ups fail with [ErrNotFound], or with [ErrUnreachable] where the node that would know
+// Look-ups ([eventnode.Cache]) fail with [ErrNotFound], or with [ErrUnreachable] where the node that would know
 // does not answer within [SpreadConfig].Timeout: then nothing is known. A list that one node
 // is missing of fails, for nobody would see the hole. A node that takes a shard over begins
 // with what [OfShard] and [Take] bring it from the node before; without that, or if that one

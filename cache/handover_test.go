@@ -82,6 +82,33 @@ func TestHandOver(t *testing.T) {
 	}
 }
 
+// A node that has given a shard away knows nothing of its guilds any more, and of its users
+// only those that are in guilds of its other shards: what it knew of the others would be told
+// as old if the shard came back without what it has learnt elsewhere.
+func TestForgetUsers(t *testing.T) {
+	store := memory(t, cache.MemoryConfig{})
+	c := newCache(t, cache.Config{Store: store})
+	tell(t, c, 0)
+	tell(t, c, 1)
+	o := source.Origin{Source: "bot", Shard: 1, Shards: 2, Session: "s", Seq: 100}
+	if _, err := c.Write(t.Context(), source.Payload{Name: "GUILD_MEMBER_ADD", Origin: o, Data: json.RawMessage(`{"guild_id":"200","user":{"id":"102","username":"u"}}`)}); err != nil {
+		t.Fatal(err)
+	}
+	if err := c.Forget(t.Context(), 0, 2); err != nil {
+		t.Fatal(err)
+	}
+	for user, there := range map[cache.Snowflake]bool{102: true, 112: false, 202: true, 212: true} {
+		if _, err := c.User(t.Context(), user); (err == nil) != there || err != nil && !errors.Is(err, cache.ErrNotFound) {
+			t.Errorf("user %v: %v", user, err)
+		}
+	}
+	for key := range everything(t, store) {
+		if key.In == 100 || key.In == 110 || (key.ID == 100 || key.ID == 110) && key.In == 0 {
+			t.Errorf("%v is still there", key)
+		}
+	}
+}
+
 // broken is a store that cannot list members.
 type broken struct{ cache.Store }
 

@@ -42,13 +42,16 @@ func newCache(t testing.TB, cfg cache.Config) *cache.Cache {
 type nodes struct {
 	stores  [3]cache.Store
 	spreads [3]*cache.Spread
+	wholes  [3]*cache.Spread // over the Wholes of all
 	turn    atomic.Uint64
+	asked   atomic.Uint64 // how often a node has asked another one
 }
 
 // peers are what one of them sees.
 type peers struct {
 	*nodes
-	me int
+	me    int
+	whole bool
 }
 
 func (p peers) Owner(guild cache.Snowflake) (string, bool) {
@@ -67,18 +70,26 @@ func (p peers) Others() (names []string) {
 	return names
 }
 
-func (p peers) Reader(node string) cache.Reader { return p.stores[node[0]-'0'] }
+func (p peers) Reader(node string) cache.Reader {
+	p.asked.Add(1)
+	if p.whole {
+		return cache.Whole{From: p.stores[node[0]-'0']}
+	}
+	return p.stores[node[0]-'0']
+}
 
 func newNodes(t testing.TB) *nodes {
 	t.Helper()
 	n := &nodes{}
 	for i := range n.stores {
 		n.stores[i] = memory(t, cache.MemoryConfig{})
-		spread, err := cache.NewSpread(cache.SpreadConfig{Local: n.stores[i], Peers: peers{n, i}})
-		if err != nil {
-			t.Fatal(err)
+		for whole, into := range map[bool]*[3]*cache.Spread{false: &n.spreads, true: &n.wholes} {
+			spread, err := cache.NewSpread(cache.SpreadConfig{Local: n.stores[i], Peers: peers{n, i, whole}})
+			if err != nil {
+				t.Fatal(err)
+			}
+			into[i] = spread
 		}
-		n.spreads[i] = spread
 	}
 	return n
 }
@@ -157,7 +168,7 @@ type world struct {
 	write, look *cache.Cache
 }
 
-// worlds are all that look-ups must be the same in: one memory, and two of three nodes.
+// worlds are all that look-ups must be the same in: one memory, and two ways of three nodes.
 func worlds(t *testing.T, test func(w world)) {
 	t.Run("memory", func(t *testing.T) {
 		c := newCache(t, cache.Config{Store: memory(t, cache.MemoryConfig{}), Registerer: prometheus.NewRegistry()})
@@ -166,6 +177,10 @@ func worlds(t *testing.T, test func(w world)) {
 	t.Run("another node", func(t *testing.T) {
 		n := newNodes(t)
 		test(world{t, newCache(t, cache.Config{Store: n.stores[1]}), newCache(t, cache.Config{Store: n.stores[2], Reader: n.spreads[2]})})
+	})
+	t.Run("another node puts together", func(t *testing.T) {
+		n := newNodes(t)
+		test(world{t, newCache(t, cache.Config{Store: n.stores[1]}), newCache(t, cache.Config{Store: n.stores[2], Reader: n.spreads[2], Whole: n.wholes[2]})})
 	})
 }
 

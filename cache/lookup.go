@@ -3,21 +3,21 @@ package cache
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"iter"
 
+	"github.com/eventnode/eventnode"
 	"github.com/eventnode/eventnode/discord"
 )
 
-// Look-ups of one thing fail with ErrNotFound if it is not there, and with an error that
-// wraps ErrUnreachable if it would be on a node that does not answer.
+var _ eventnode.Cache = (*Cache)(nil)
 
-// look reads a value, counts how that went, and decodes it.
-func look[T any](ctx context.Context, c *Cache, key Key) (*T, error) {
-	value, err := c.reader.Read(ctx, key)
-	c.metrics.read(key.Kind, err)
+// look looks a value up and decodes it.
+func look[T any](ctx context.Context, c *Cache, key Key, whole bool) (*T, error) {
+	value, err := c.Value(ctx, key, whole)
 	if err != nil {
-		return nil, fmt.Errorf("%v: %w", key, err)
+		return nil, err
 	}
 	return decode[T](key, value)
 }
@@ -30,143 +30,103 @@ func decode[T any](key Key, value json.RawMessage) (*T, error) {
 	return into, nil
 }
 
-// Me is the user that the source's session is for.
+// Me implements eventnode.Cache.
 func (c *Cache) Me(ctx context.Context) (*discord.User, error) {
-	return look[discord.User](ctx, c, Key{Kind: Me})
+	return look[discord.User](ctx, c, Key{Kind: Me}, false)
 }
 
-// User is somebody whom some event told of.
+// User implements eventnode.Cache.
 func (c *Cache) User(ctx context.Context, user Snowflake) (*discord.User, error) {
-	return look[discord.User](ctx, c, Key{Kind: User, ID: user})
+	return look[discord.User](ctx, c, Key{Kind: User, ID: user}, false)
 }
 
-// GuildData is a guild's JSON, with its roles, emojis and stickers, and how many members it
-// has; without channels and members.
-func (c *Cache) GuildData(ctx context.Context, guild Snowflake) (json.RawMessage, error) {
-	key := Key{Kind: Guild, ID: guild}
-	own, err := c.reader.Read(ctx, key)
-	c.metrics.read(Guild, err)
-	if err == nil {
-		own, err = guildObject(ctx, c.reader, guild, own)
-	}
-	if err != nil {
-		return nil, fmt.Errorf("%v: %w", key, err)
-	}
-	return own, nil
-}
-
-// Guild is GuildData as a value.
+// Guild implements eventnode.Cache.
 func (c *Cache) Guild(ctx context.Context, guild Snowflake) (*discord.Guild, error) {
-	data, err := c.GuildData(ctx, guild)
+	return look[discord.Guild](ctx, c, Key{Kind: Guild, ID: guild}, true)
+}
+
+// MemberCount implements eventnode.Cache.
+func (c *Cache) MemberCount(ctx context.Context, guild Snowflake) (int, error) {
+	n, err := look[int](ctx, c, Key{Kind: MemberCount, ID: guild}, false)
 	if err != nil {
-		return nil, err
+		return 0, err
 	}
-	return decode[discord.Guild](Key{Kind: Guild, ID: guild}, data)
+	return *n, nil
 }
 
-// IsUnavailable reports whether a guild is known as one that cannot be reached for now.
+// IsUnavailable implements eventnode.Cache.
 func (c *Cache) IsUnavailable(ctx context.Context, guild Snowflake) (bool, error) {
-	value, err := optional(ctx, c.reader, Key{Kind: Unavailable, ID: guild})
-	return value != nil, err
+	_, err := c.Value(ctx, Key{Kind: Unavailable, ID: guild}, false)
+	if errors.Is(err, ErrNotFound) {
+		return false, nil
+	}
+	return err == nil, err
 }
 
-// GuildShard is which shard of how many a guild is in.
+// GuildShard implements eventnode.Cache.
 func (c *Cache) GuildShard(ctx context.Context, guild Snowflake) (shard, shards int, err error) {
-	two, err := look[[2]int](ctx, c, Key{Kind: GuildShard, ID: guild})
+	two, err := look[[2]int](ctx, c, Key{Kind: GuildShard, ID: guild}, false)
 	if err != nil {
 		return 0, 0, err
 	}
 	return two[0], two[1], nil
 }
 
-// ChannelGuild is which guild a channel is in; 0: it is private.
+// ChannelGuild implements eventnode.Cache.
 func (c *Cache) ChannelGuild(ctx context.Context, channel Snowflake) (Snowflake, error) {
-	guild, err := look[Snowflake](ctx, c, Key{Kind: ChannelGuild, ID: channel})
+	guild, err := look[Snowflake](ctx, c, Key{Kind: ChannelGuild, ID: channel}, false)
 	if err != nil {
 		return 0, err
 	}
 	return *guild, nil
 }
 
-// Channel is a channel or a thread.
+// Channel implements eventnode.Cache.
 func (c *Cache) Channel(ctx context.Context, channel Snowflake) (*discord.Channel, error) {
-	guild, err := c.ChannelGuild(ctx, channel)
-	if err != nil {
-		return nil, err
-	}
-	return look[discord.Channel](ctx, c, Key{Channel, guild, channel})
+	return look[discord.Channel](ctx, c, Key{Kind: Channel, ID: channel}, true)
 }
 
-// Role is a role of a guild.
+// Role implements eventnode.Cache.
 func (c *Cache) Role(ctx context.Context, guild, role Snowflake) (*discord.Role, error) {
-	return look[discord.Role](ctx, c, Key{Role, guild, role})
+	return look[discord.Role](ctx, c, Key{Role, guild, role}, false)
 }
 
-// Presence is how present a user is in a guild.
+// Presence implements eventnode.Cache.
 func (c *Cache) Presence(ctx context.Context, guild, user Snowflake) (*discord.Presence, error) {
-	return look[discord.Presence](ctx, c, Key{Presence, guild, user})
+	return look[discord.Presence](ctx, c, Key{Presence, guild, user}, false)
 }
 
-// Message is a message of a channel.
+// Message implements eventnode.Cache.
 func (c *Cache) Message(ctx context.Context, channel, id Snowflake) (*discord.Message, error) {
-	return look[discord.Message](ctx, c, Key{Message, channel, id})
+	return look[discord.Message](ctx, c, Key{Message, channel, id}, false)
 }
 
-// Member is a user in a guild. Member.User is nil if the user himself is not known.
+// Member implements eventnode.Cache.
 func (c *Cache) Member(ctx context.Context, guild, user Snowflake) (*discord.Member, error) {
-	m, err := look[discord.Member](ctx, c, Key{Member, guild, user})
-	if err != nil {
-		return nil, err
-	}
-	return c.withUser(ctx, m, guild, user)
+	return look[discord.Member](ctx, c, Key{Member, guild, user}, true)
 }
 
-// withUser adds what is kept elsewhere.
-func (c *Cache) withUser(ctx context.Context, m *discord.Member, guild, user Snowflake) (*discord.Member, error) {
-	m.GuildID = guild
-	key := Key{Kind: User, ID: user}
-	data, err := optional(ctx, c.reader, key)
-	if err != nil || data == nil {
-		return m, err
-	}
-	m.User, err = decode[discord.User](key, data)
-	return m, err
-}
-
-// Channels are those of a guild, with its threads; of 0, the private ones.
+// Channels implements eventnode.Cache.
 func (c *Cache) Channels(ctx context.Context, guild Snowflake) iter.Seq2[*discord.Channel, error] {
-	return each[discord.Channel](ctx, c, Range{Kind: Channel, In: guild})
+	return each[discord.Channel](ctx, c.reader, Range{Kind: Channel, In: guild})
 }
 
-// Roles are those of a guild.
+// Roles implements eventnode.Cache.
 func (c *Cache) Roles(ctx context.Context, guild Snowflake) iter.Seq2[*discord.Role, error] {
-	return each[discord.Role](ctx, c, Range{Kind: Role, In: guild})
+	return each[discord.Role](ctx, c.reader, Range{Kind: Role, In: guild})
 }
 
-// Presences are those of a guild.
+// Presences implements eventnode.Cache.
 func (c *Cache) Presences(ctx context.Context, guild Snowflake) iter.Seq2[*discord.Presence, error] {
-	return each[discord.Presence](ctx, c, Range{Kind: Presence, In: guild})
+	return each[discord.Presence](ctx, c.reader, Range{Kind: Presence, In: guild})
 }
 
-// Members are those of a guild that are known, which may be a part of it.
+// Members implements eventnode.Cache.
 func (c *Cache) Members(ctx context.Context, guild Snowflake) iter.Seq2[*discord.Member, error] {
-	return func(yield func(*discord.Member, error) bool) {
-		for e, err := range all(ctx, c.reader, Range{Kind: Member, In: guild}) {
-			var m *discord.Member
-			if err == nil {
-				m, err = decode[discord.Member](e.Key, e.Value)
-			}
-			if err == nil {
-				m, err = c.withUser(ctx, m, guild, e.Key.ID)
-			}
-			if !yield(m, err) || err != nil {
-				return
-			}
-		}
-	}
+	return each[discord.Member](ctx, c.whole, Range{Kind: Member, In: guild})
 }
 
-// Guilds are the ids of all guilds.
+// Guilds implements eventnode.Cache.
 func (c *Cache) Guilds(ctx context.Context) iter.Seq2[Snowflake, error] {
 	return func(yield func(Snowflake, error) bool) {
 		for e, err := range all(ctx, c.reader, Range{Kind: Guild}) {
@@ -178,9 +138,13 @@ func (c *Cache) Guilds(ctx context.Context) iter.Seq2[Snowflake, error] {
 }
 
 // each ranges over decoded values, and ends with the first error.
-func each[T any](ctx context.Context, c *Cache, r Range) iter.Seq2[*T, error] {
+func each[T any](ctx context.Context, from Reader, r Range) iter.Seq2[*T, error] {
 	return func(yield func(*T, error) bool) {
-		for e, err := range all(ctx, c.reader, r) {
+		if err := r.Check(); err != nil {
+			yield(nil, err)
+			return
+		}
+		for e, err := range all(ctx, from, r) {
 			var v *T
 			if err == nil {
 				v, err = decode[T](e.Key, e.Value)

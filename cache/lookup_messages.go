@@ -5,26 +5,25 @@ import (
 	"iter"
 	"time"
 
+	"github.com/eventnode/eventnode"
 	"github.com/eventnode/eventnode/discord"
 )
 
-// epoch is when the protocol's ids begin, in milliseconds since 1970.
-const epoch = 1_420_070_400_000
-
-// At is the first id of a moment, for Window. Before 2015 it is 0.
-func At(t time.Time) Snowflake { return Snowflake(max(t.UnixMilli()-epoch, 0)) << 22 }
+// At is discord.At.
+func At(t time.Time) Snowflake { return discord.At(t) }
 
 // Window is some messages.
-type Window struct {
-	// Author is who has written them; 0: anybody.
-	Author Snowflake
-	// From is the first id, and To the one that they are all before; 0: there is none. See At.
-	From, To Snowflake
-}
+type Window = eventnode.CacheWindow
 
-// Messages are those of a channel, the oldest first.
+// Messages implements eventnode.Cache.
 func (c *Cache) Messages(ctx context.Context, channel Snowflake, w Window) iter.Seq2[*discord.Message, error] {
-	return func(yield func(*discord.Message, error) bool) { c.messages(ctx, channel, w, yield) }
+	return func(yield func(*discord.Message, error) bool) {
+		if err := (Range{Kind: Message, In: channel, From: w.From, To: w.To}).Check(); err != nil {
+			yield(nil, err)
+			return
+		}
+		c.messages(ctx, channel, w, yield)
+	}
 }
 
 // messages yields those of a channel; false: no more is wanted.

@@ -162,7 +162,7 @@ func FuzzWrite(f *testing.F) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if data, err := c.GuildData(t.Context(), g); err != nil || !json.Valid(data) {
+			if data, err := c.Value(t.Context(), cache.Key{Kind: cache.Guild, ID: g}, true); err != nil || !json.Valid(data) {
 				t.Fatalf("%s: %v", data, err)
 			}
 		}

@@ -132,10 +132,10 @@ func readFrom[T any](ctx context.Context, s *Spread, node string, what func(cont
 	return answer, unreachable(node, err)
 }
 
-// unreachable is the error of a node that did not answer; that it has no such value is an
-// answer.
+// unreachable is the error of a node that did not answer; that it has no such value, or one
+// that is too large, is an answer.
 func unreachable(node string, err error) error {
-	if err == nil || errors.Is(err, ErrNotFound) {
+	if err == nil || errors.Is(err, ErrNotFound) || errors.Is(err, eventnode.ErrLimit) {
 		return err
 	}
 	return fmt.Errorf("node %s: %w: %w", node, ErrUnreachable, err)

@@ -74,7 +74,7 @@ func (nobody) Owner(cache.Snowflake) (string, bool) { return "", false }
 // A guild whose node is not known, while its shard moves, is looked for on all nodes.
 func TestSpreadUnknownOwner(t *testing.T) {
 	n := newNodes(t)
-	spread, err := cache.NewSpread(cache.SpreadConfig{Local: n.stores[0], Peers: nobody{peers{n, 0}}})
+	spread, err := cache.NewSpread(cache.SpreadConfig{Local: n.stores[0], Peers: nobody{peers{nodes: n}}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -110,7 +110,7 @@ func TestSpreadLocal(t *testing.T) {
 // A spread without what it needs is refused.
 func TestSpreadConfig(t *testing.T) {
 	n := newNodes(t)
-	for _, cfg := range []cache.SpreadConfig{{}, {Local: cache.None{}}, {Peers: peers{n, 0}}, {Local: cache.None{}, Peers: peers{n, 0}, Timeout: -1}} {
+	for _, cfg := range []cache.SpreadConfig{{}, {Local: cache.None{}}, {Peers: peers{nodes: n}}, {Local: cache.None{}, Peers: peers{nodes: n}, Timeout: -1}} {
 		if _, err := cache.NewSpread(cfg); !errors.Is(err, eventnode.ErrInvalidArgument) {
 			t.Errorf("%+v: %v", cfg, err)
 		}

@@ -60,11 +60,6 @@ func (c *Cache) ready(ctx context.Context, p source.Payload) (*change, error) {
 	return made, c.forgetOthers(ctx, p.Origin, named)
 }
 
-// Forget forgets the guilds of a shard, which another node has now.
-func (c *Cache) Forget(ctx context.Context, shard, shards int) error {
-	return c.forgetOthers(ctx, source.Origin{Shard: shard, Shards: shards}, nil)
-}
-
 // forgetOthers forgets the guilds of a shard that a new session does not name any more.
 func (c *Cache) forgetOthers(ctx context.Context, o source.Origin, named map[Snowflake]bool) error {
 	for e, err := range all(ctx, c.store, Range{Kind: GuildShard}) {
@@ -220,6 +215,8 @@ func (c *Cache) keepMembers(ctx context.Context, guild Snowflake, f *fields) err
 
 // entries makes entries of a list's elements. Those without an id are left out.
 func (c *Cache) entries(list []byte, entry func(element []byte) Entry) (made []Entry) {
+	const usual = 512 // bytes of an element, about
+	made = make([]Entry, 0, len(list)/usual)
 	for l := jsonscan.List(list); l.Next(); {
 		e := Entry{}
 		if l.Value[0] == '{' {

@@ -28,6 +28,14 @@ func (h *Hub) Apply(ctx context.Context, change func() (directory.Effect, error)
 	return err
 }
 
+// View calls f with the directory, which does not change meanwhile. It must not wait, and not
+// call the Hub.
+func (h *Hub) View(f func(Directory)) {
+	h.mu.RLock()
+	defer h.mu.RUnlock()
+	f(h.cfg.Directory)
+}
+
 // endDeleted ends the sessions of users who are not there any more.
 func (h *Hub) endDeleted(e directory.Effect) {
 	for _, p := range e.Users {

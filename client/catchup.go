@@ -15,7 +15,7 @@ import (
 func (c *Client) subscribeCatchingUp(ctx context.Context, topics []string, o eventnode.SubscribeOptions) (eventnode.Subscription, error) {
 	var live *subscription
 	s, err := catchup.Open(ctx, catchup.Config{
-		Streams: c.Streams(WithNamespace(o.CatchUpNamespace)), Stream: o.CatchUp, Topics: topics,
+		Streams: c.Streams(WithNamespace(o.CatchUpNamespace)), Stream: o.CatchUp, Topics: topics, Filter: o.Filter,
 		QueueEvents: o.QueueEvents, QueueBytes: o.QueueBytes,
 		Subscribe: func(ctx context.Context) (_ eventnode.Subscription, err error) {
 			live, err = c.subscribe(ctx, topics, o)

@@ -119,22 +119,46 @@ func (c *Client) life(ctx context.Context) (context.Context, context.CancelCause
 // over the network an event (events of several goroutines travel together). For
 // speed use NewPublisher, which does not wait for each event.
 func (c *Client) Dispatch(ctx context.Context, topic string, ev event.Event, opts ...eventnode.DispatchOption) (eventnode.Receipt, error) {
-	return c.DispatchMany(ctx, []string{topic}, ev, opts...)
+	if t := c.opts.tracer; t != nil {
+		return t.Publisher(own{c}).Dispatch(ctx, topic, ev, opts...)
+	}
+	return own{c}.DispatchMany(ctx, []string{topic}, ev, opts...)
 }
 
 // DispatchMany is Dispatch to several topics.
 func (c *Client) DispatchMany(ctx context.Context, topics []string, ev event.Event, opts ...eventnode.DispatchOption) (eventnode.Receipt, error) {
-	p, err := c.own.publisher(c)
+	if t := c.opts.tracer; t != nil {
+		return t.Publisher(own{c}).DispatchMany(ctx, topics, ev, opts...)
+	}
+	return own{c}.DispatchMany(ctx, topics, ev, opts...)
+}
+
+// Flush waits for what the client's own publisher has not finished. Its
+// refusals were told by Dispatch already.
+func (c *Client) Flush(ctx context.Context) error { return own{c}.Flush(ctx) }
+
+// own is the client's own publisher, each of whose events is waited for.
+type own struct{ c *Client }
+
+var _ eventnode.Publisher = own{}
+
+// Dispatch implements eventnode.Publisher.
+func (o own) Dispatch(ctx context.Context, topic string, ev event.Event, opts ...eventnode.DispatchOption) (eventnode.Receipt, error) {
+	return o.DispatchMany(ctx, []string{topic}, ev, opts...)
+}
+
+// DispatchMany implements eventnode.Publisher.
+func (o own) DispatchMany(ctx context.Context, topics []string, ev event.Event, opts ...eventnode.DispatchOption) (eventnode.Receipt, error) {
+	p, err := o.c.own.publisher(o.c)
 	if err != nil {
 		return eventnode.Receipt{}, err
 	}
 	return p.dispatch(ctx, topics, &ev, eventnode.NewDispatchOptions(opts...), true)
 }
 
-// Flush waits for what the client's own publisher has not finished. Its
-// refusals were told by Dispatch already.
-func (c *Client) Flush(ctx context.Context) error {
-	p, err := c.own.publisher(c)
+// Flush implements eventnode.Publisher.
+func (o own) Flush(ctx context.Context) error {
+	p, err := o.c.own.publisher(o.c)
 	if err != nil {
 		return err
 	}
@@ -147,5 +171,9 @@ func (c *Client) NewPublisher(ctx context.Context) (eventnode.PublisherCloser, e
 	if _, err := c.await(ctx); err != nil {
 		return nil, err
 	}
-	return c.startPublisher()
+	p, err := c.startPublisher()
+	if err != nil {
+		return nil, err
+	}
+	return c.opts.tracer.PublisherCloser(p), nil
 }

@@ -125,6 +125,9 @@ func (o *options) dialOptions(last *dialErr, token credentials.PerRPCCredentials
 		// An idle connection is one that is not lost.
 		grpc.WithIdleTimeout(0),
 	}
+	if o.tracer != nil {
+		opts = append(opts, grpc.WithChainUnaryInterceptor(o.tracer.UnaryClient()))
+	}
 	if o.perRPC != nil {
 		opts = append(opts, grpc.WithPerRPCCredentials(o.perRPC))
 	}

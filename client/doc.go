@@ -52,6 +52,9 @@
 // at least once, and once as long as the lease of the consumer lasts, also over the loss
 // of nodes. Locks ([Client.Locks]) have one holder at a time.
 //
+// Sources ([Client.Sources]) are the event sources, and Cache ([Client.Cache]) what is cached of
+// one of them, on all nodes: any node answers.
+//
 // [WithTLS] secures connections, and [WithToken] or [WithTokenFile] says who calls; a token
 // goes to another machine in the clear only with [WithTokenInClear].
 //

@@ -8,10 +8,12 @@ import (
 	"net"
 	"time"
 
+	"go.opentelemetry.io/otel/trace"
 	"google.golang.org/grpc/credentials"
 	"google.golang.org/grpc/credentials/insecure"
 
 	"github.com/eventnode/eventnode"
+	"github.com/eventnode/eventnode/tracing"
 )
 
 // The defaults of the options.
@@ -42,6 +44,7 @@ type options struct {
 	tokenInClear   bool
 	dialer         func(ctx context.Context, addr string) (net.Conn, error)
 	log            *slog.Logger
+	tracer         *tracing.Tracer // nil: off
 }
 
 // WithName names the client where people list subscriptions (the holder).
@@ -121,6 +124,12 @@ func WithDialer(dial func(ctx context.Context, addr string) (net.Conn, error)) O
 // WithLogger takes logs about the connection: lost, found again, and what was
 // told to nobody else. Defaults to none.
 func WithLogger(log *slog.Logger) Option { return func(o *options) { o.log = log } }
+
+// WithTracerProvider makes traces of what is dispatched, published and handled with this
+// client: see package tracing. Defaults to none.
+func WithTracerProvider(p trace.TracerProvider) Option {
+	return func(o *options) { o.tracer = tracing.New(p) }
+}
 
 // newOptions applies opts to the defaults.
 func newOptions(opts []Option) options {

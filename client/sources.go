@@ -16,7 +16,7 @@ type sources struct{ c *Client }
 
 var _ eventnode.Sources = sources{}
 
-// Sources returns the cluster's event sources, as far as the client's node runs them.
+// Sources returns the cluster's event sources.
 func (c *Client) Sources() eventnode.Sources { return sources{c} }
 
 // sourced makes a call that does no harm when it is made twice.

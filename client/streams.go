@@ -31,7 +31,7 @@ func WithPatience(d time.Duration) StreamsOption {
 // and a window (WithWindow) of its own: make one and keep it. It ends with the
 // client.
 func (c *Client) Streams(opts ...StreamsOption) eventnode.Streams {
-	return streamsdk.New(c.streamsConfig(opts...))
+	return c.opts.tracer.Streams(streamsdk.New(c.streamsConfig(opts...)))
 }
 
 func (c *Client) streamsConfig(opts ...StreamsOption) streamsdk.Config {

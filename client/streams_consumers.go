@@ -17,7 +17,7 @@ import (
 // Consumers returns the consumers of a namespace. They go to the leader by themselves,
 // and come back to what they had in hand when a node is lost.
 func (c *Client) Consumers(opts ...StreamsOption) eventnode.Consumers {
-	return streamsdk.NewConsumers(c.streamsConfig(opts...))
+	return c.opts.tracer.Consumers(streamsdk.NewConsumers(c.streamsConfig(opts...)))
 }
 
 // Locks returns the locks of a namespace.

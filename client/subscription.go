@@ -72,14 +72,17 @@ var _ eventnode.Subscription = (*subscription)(nil)
 // With [eventnode.WithCatchUp] what a gap tells of is read from a stream instead.
 func (c *Client) Subscribe(ctx context.Context, topics []string, opts ...eventnode.SubscribeOption) (eventnode.Subscription, error) {
 	o := eventnode.NewSubscribeOptions(opts...)
+	var s eventnode.Subscription
+	var err error
 	if o.CatchUp != "" {
-		return c.subscribeCatchingUp(ctx, topics, o)
+		s, err = c.subscribeCatchingUp(ctx, topics, o)
+	} else {
+		s, err = c.subscribe(ctx, topics, o)
 	}
-	s, err := c.subscribe(ctx, topics, o)
 	if err != nil {
 		return nil, err
 	}
-	return s, nil
+	return c.opts.tracer.Subscription(s), nil
 }
 
 // subscribe opens a subscription that tells its gaps.
@@ -119,6 +122,7 @@ func (s *subscription) openRequest(window uint64) *eventnodev1.SubscribeRequest 
 		MaxBlock:     durationpb.New(s.opts.MaxBlock),
 		Holder:       s.opts.Holder,
 		Window:       &window,
+		Filter:       convert.FilterToProto(s.opts.Filter),
 	}}}
 }
 

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"strconv"
+	"time"
 
 	"github.com/eventnode/eventnode/snowflake"
 )
@@ -11,6 +12,12 @@ import (
 // Snowflake is the id of everything that has one. In JSON it is a string; a number is
 // understood.
 type Snowflake = snowflake.ID
+
+// epoch is when the protocol's ids begin, in milliseconds since 1970.
+const epoch = 1_420_070_400_000
+
+// At is the first id of a moment: ids from it on are of then and later. Before 2015 it is 0.
+func At(t time.Time) Snowflake { return Snowflake(max(t.UnixMilli()-epoch, 0)) << 22 }
 
 // Permissions are bits, by the protocol's table. In JSON they are a string of decimal
 // digits; a number is understood.

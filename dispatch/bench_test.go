@@ -53,7 +53,7 @@ func empty(subs []*Subscription, batch *Batch) {
 func BenchmarkFind(b *testing.B) {
 	tab := newTable()
 	for i := range 100000 {
-		tab.sit(fmt.Sprint("topic:orders.", i), &Subscription{})
+		tab.sit(fmt.Sprint("topic:orders.", i), classTopic, &Subscription{})
 	}
 	topic := []byte("topic:orders.4711")
 	b.ReportAllocs()
@@ -91,6 +91,33 @@ func BenchmarkForward(b *testing.B) {
 				empty(subs, &batch)
 			}
 			b.ReportMetric(float64(b.N)*float64(bc.events)/b.Elapsed().Seconds(), "events/s")
+		})
+	}
+}
+
+// What patterns cost: events of one topic that nobody subscribes to but by pattern, among
+// 1,000 other patterns.
+func BenchmarkForwardByPattern(b *testing.B) {
+	p, _ := benchNode(b, 0)
+	s, err := p.d.Subscribe(b.Context(), []string{"topic:orders.*"})
+	if err != nil {
+		b.Fatal(err)
+	}
+	for i := range 1000 {
+		p.d.SetInterest(fmt.Sprintf("topic:users.%d.*", i), eventnode.NodeRef{ID: "n2"}, true)
+	}
+	for _, n := range []int{1, 500} {
+		b.Run(fmt.Sprintf("frame=%d", n), func(b *testing.B) {
+			frame := benchFrame(n, "topic:orders.eu")
+			var batch Batch
+			b.ReportAllocs()
+			for b.Loop() {
+				if _, refused, err := p.Forward(b.Context(), wire.Piece{Data: frame}); err != nil || len(refused) > 0 {
+					b.Fatal(refused, err)
+				}
+				empty([]*Subscription{s}, &batch)
+			}
+			b.ReportMetric(float64(b.N)*float64(n)/b.Elapsed().Seconds(), "events/s")
 		})
 	}
 }

@@ -106,13 +106,25 @@ func (d *Dispatcher) ended() bool {
 	}
 }
 
-// parse checks a topic.
+// parse checks what an event is dispatched to.
 func (d *Dispatcher) parse(topic string) error {
 	_, err := d.cfg.Kinds.ParseTopic(topic, d.cfg.MaxTopicBytes)
 	return err
 }
 
-// SetInterest says whether another node wants a topic. It never blocks. Calls
+// parseInterest checks what is subscribed to: a topic or a pattern.
+func (d *Dispatcher) parseInterest(topic string) (class, error) {
+	_, isPattern, err := d.cfg.Kinds.ParseInterest(topic, d.cfg.MaxTopicBytes)
+	switch {
+	case err != nil:
+		return classUnknown, err
+	case isPattern:
+		return classPattern, nil
+	}
+	return classTopic, nil
+}
+
+// SetInterest says whether another node wants a topic, or those of a pattern. It never blocks. Calls
 // for one node and topic must be in order. Nothing is made of this node itself.
 func (d *Dispatcher) SetInterest(topic string, node eventnode.NodeRef, interested bool) {
 	if node.ID == d.cfg.Self {
@@ -120,17 +132,18 @@ func (d *Dispatcher) SetInterest(topic string, node eventnode.NodeRef, intereste
 	}
 	// Another node may know a kind that this one does not (yet): its interest
 	// is kept, and publishers here are told that the kind is unknown.
-	d.table.setPeer(topic, d.parse(topic) == nil, node, interested)
+	c, _ := d.parseInterest(topic)
+	d.table.setPeer(topic, c, node, interested)
 }
 
-// Subscriptions lists this node's subscriptions to topic; to all if it is
-// empty.
+// Subscriptions lists this node's subscriptions that get events of topic, those by pattern
+// too; of a pattern, those to it as it stands. Without a topic it lists all.
 func (d *Dispatcher) Subscriptions(topic string) []eventnode.SubscriptionInfo {
 	var subs []*Subscription
 	if topic == "" {
 		subs = d.all()
 	} else {
-		subs = d.table.subscriptions(topic)
+		subs = subscriptions(d.table.views(nil, topic))
 	}
 	infos := make([]eventnode.SubscriptionInfo, 0, len(subs))
 	for _, s := range subs {

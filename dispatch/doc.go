@@ -4,13 +4,16 @@
 // # Guarantees
 //
 //   - An event reaches a subscription at most once, also if it was dispatched to
-//     several of its topics.
+//     several of its topics, or several of its patterns stand for them.
 //   - Events of one publisher reach a subscription in the order in which they
 //     were dispatched, over all topics. Between publishers there is no order.
 //   - A subscription gets what is dispatched after Subscribe returned, on this
 //     node and on those that Subscribe counted, or a gap in its place.
 //   - The gaps that tell of a queue's own drops carry the exact count.
-//   - An event goes to each interested node once, and to no other.
+//   - A subscription with a filter gets what the filter wants, and that alone fills
+//     its queue. The node of the subscription applies it, not the publisher's.
+//   - An event goes to each interested node once, and to no other. A pattern is
+//     interest in the topics that it stands for, and nothing else.
 //   - What came from another node is not sent on.
 //   - An event that is refused changes nothing for the others.
 //   - After Close nothing is delivered, and nothing is kept.

@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"github.com/eventnode/eventnode"
+	"github.com/eventnode/eventnode/internal/wire"
 )
 
 // The way of a run, on its publisher's goroutine, so that the order of calls is
@@ -29,6 +30,8 @@ type fan struct {
 	taken   int // events, once for each queue
 	dropped int
 	blocked []blocked
+
+	filtered map[string]run // what filters have left of the run, by their key
 }
 
 // offer puts a run into the queues of all local subscriptions to the topics,
@@ -46,8 +49,30 @@ func (d *Dispatcher) offer(views []*view, r run, f *fan) {
 	}
 }
 
+// left is what a filter leaves of the run. Subscriptions with equal filters share it.
+func (f *fan) left(by *wire.Filter, r run) run {
+	left, ok := f.filtered[by.Key()]
+	if ok {
+		return left
+	}
+	left = r
+	if data, n := by.Apply(r.Data, r.count); n < r.count {
+		left = run{Piece: wire.Piece{Data: data}, count: n}
+	}
+	if f.filtered == nil {
+		f.filtered = make(map[string]run, 1)
+	}
+	f.filtered[by.Key()] = left
+	return left
+}
+
 // offer puts a run into one queue.
 func (f *fan) offer(s *Subscription, r run) {
+	if s.filter != nil {
+		if r = f.left(s.filter, r); r.count == 0 {
+			return
+		}
+	}
 	out := s.queue.offer(r)
 	f.taken += out.taken
 	f.dropped += out.dropped

@@ -40,7 +40,7 @@ func (t *table) claimAnnounce(topic string) (done chan struct{}, mine bool) {
 	s := t.shard(topic)
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	r := s.route(topic, true)
+	r := s.route(topic, classUnknown) // it stands, unless who wanted it has left already
 	switch {
 	case r.busy != nil:
 		return r.busy, false

@@ -1,9 +1,6 @@
 package dispatch
 
 import (
-	"slices"
-	"strings"
-
 	"github.com/eventnode/eventnode"
 	"github.com/eventnode/eventnode/internal/wire"
 )
@@ -34,25 +31,19 @@ func (d *Dispatcher) lookup(views []*view, topics wire.Topics) ([]*view, error) 
 // lookupTopic appends where one topic goes.
 func (d *Dispatcher) lookupTopic(views []*view, topic string) ([]*view, error) {
 	v := d.table.find(topic)
-	if v == nil || !v.known {
-		// A backend may keep what it parses, and topic may lie in a frame.
-		if err := d.parse(strings.Clone(topic)); err != nil {
+	if v == nil || v.class != classTopic {
+		if err := d.parse(topic); err != nil {
 			return nil, err
 		}
 	}
-	if v != nil && !slices.Contains(views, v) {
-		views = append(views, v)
-	}
-	return views, nil
+	return d.table.appendViews(views, v, topic), nil
 }
 
 // lookupKnown is lookup for what another node has checked: topics that nobody
 // wants are nothing.
 func (d *Dispatcher) lookupKnown(views []*view, topics wire.Topics) []*view {
 	for t := range topics.All() {
-		if v := d.table.find(str(t)); v != nil && !slices.Contains(views, v) {
-			views = append(views, v)
-		}
+		views = d.table.views(views, str(t))
 	}
 	return views
 }

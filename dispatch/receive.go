@@ -67,9 +67,20 @@ func (d *Dispatcher) Dropped(from eventnode.NodeID, topic string, count uint64) 
 		return
 	}
 	g := eventnode.Gap{Node: from, Count: count, Known: true, Reason: eventnode.GapSenderDropped}
-	for _, s := range d.table.subscriptions(topic) {
-		s.queue.note(g)
+	if v := d.table.find(topic); v != nil {
+		for _, chunk := range v.chunks {
+			for _, s := range chunk {
+				s.noteDropped(g)
+			}
+		}
 	}
+}
+
+// noteDropped tells a subscription of drops that were counted, of which a filter may have
+// wanted fewer.
+func (s *Subscription) noteDropped(g eventnode.Gap) {
+	g.Known = s.filter == nil
+	s.queue.note(g)
 }
 
 // DroppedAny tells all present subscriptions that a peer dropped count events,

@@ -52,5 +52,6 @@ func (d *Dispatcher) openOptions(open *eventnodev1.OpenSubscription) ([]eventnod
 		eventnode.WithQueue(int(open.GetQueueEvents()), int(open.GetQueueBytes())),
 		eventnode.WithMaxBlock(maxBlock),
 		eventnode.WithHolder(open.GetHolder()),
+		eventnode.WithFilter(convert.FilterFromProto(open.GetFilter())),
 	}, nil
 }

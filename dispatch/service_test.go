@@ -235,7 +235,7 @@ func TestSubscribeMistakes(t *testing.T) {
 			open *eventnodev1.OpenSubscription
 			want string
 		}{
-			{&eventnodev1.OpenSubscription{Topics: []string{"topic:>"}}, "BAD_TOPIC"},
+			{&eventnodev1.OpenSubscription{Topics: []string{"topic:>.a"}}, "BAD_TOPIC"},
 			{&eventnodev1.OpenSubscription{}, "INVALID_ARGUMENT"},
 			{&eventnodev1.OpenSubscription{Topics: []string{"topic:a"}, QueueEvents: 101}, "LIMIT"},
 			{&eventnodev1.OpenSubscription{Topics: []string{"topic:a"}, QueueBytes: 1 << 63}, "LIMIT"},

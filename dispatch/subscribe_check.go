@@ -24,7 +24,7 @@ func (d *Dispatcher) checkSubscribe(topics []string, o eventnode.SubscribeOption
 		return nil, &eventnode.LimitError{Limit: "max_topics_per_subscription", Max: d.cfg.MaxTopicsPerSubscription, Got: len(topics)}
 	}
 	for _, t := range topics {
-		if err := d.parse(t); err != nil {
+		if _, err := d.parseInterest(t); err != nil {
 			return nil, err
 		}
 	}
@@ -60,5 +60,5 @@ func (d *Dispatcher) checkOptions(o eventnode.SubscribeOptions) error {
 	case len(o.Holder) > maxHolderBytes:
 		return &eventnode.LimitError{Limit: "max_holder_bytes", Max: maxHolderBytes, Got: len(o.Holder)}
 	}
-	return nil
+	return o.Filter.Check()
 }

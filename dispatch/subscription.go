@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/eventnode/eventnode"
+	"github.com/eventnode/eventnode/internal/wire"
 )
 
 // Subscription is live interest in some topics. Receive and NextBatch are for
@@ -19,6 +20,7 @@ type Subscription struct {
 	topics []string            // sorted, each once
 	set    map[string]struct{} // the same; nil if it is one
 	holder string
+	filter *wire.Filter // nil: everything
 	queue  queue
 	ready  chan struct{} // capacity 1: the reader should look again
 
@@ -76,7 +78,7 @@ func (d *Dispatcher) attach(ctx context.Context, topics []string, wake func(), o
 
 // newSubscription makes one that has no topics yet.
 func (d *Dispatcher) newSubscription(topics []string, wake func(), o eventnode.SubscribeOptions) *Subscription {
-	s := &Subscription{d: d, topics: topics, holder: o.Holder}
+	s := &Subscription{d: d, topics: topics, holder: o.Holder, filter: wire.NewFilter(o.Filter)}
 	if len(topics) > 1 {
 		s.set = make(map[string]struct{}, len(topics))
 		for _, t := range topics {
@@ -106,7 +108,8 @@ func (s *Subscription) sit(ctx context.Context) error {
 	s.mu.Lock()
 	s.seats = make([]*seat, 0, len(s.topics))
 	for _, t := range s.topics {
-		s.seats = append(s.seats, s.d.table.sit(t, s))
+		c, _ := s.d.parseInterest(t) // it is good: it was checked
+		s.seats = append(s.seats, s.d.table.sit(t, c, s))
 	}
 	s.mu.Unlock()
 	for _, t := range s.topics {
@@ -166,12 +169,13 @@ func (s *Subscription) detach() {
 	s.d.delist(s)
 }
 
-// wants reports whether the subscription is to one of the topics.
+// wants reports whether the subscription is to one of the topics, beside another one: one
+// that has a single topic is not.
 func (s *Subscription) wants(views []*view) bool {
+	if s.set == nil {
+		return false
+	}
 	for _, v := range views {
-		if s.set == nil && s.topics[0] == v.topic {
-			return true
-		}
 		if _, ok := s.set[v.topic]; ok {
 			return true
 		}

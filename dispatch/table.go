@@ -7,10 +7,12 @@ import (
 	"time"
 
 	"github.com/eventnode/eventnode"
+	"github.com/eventnode/eventnode/internal/pattern"
 )
 
 // The table says for each topic where its events go: which other nodes want
-// them, and which subscriptions of this node.
+// them, and which subscriptions of this node. A pattern has a place like a topic, and
+// stands in a tree besides, in which the patterns of a topic are found.
 //
 // It is read for each run of events and changed for each subscription. A reader
 // takes a view, which never changes, under a read lock of one shard; a change
@@ -22,10 +24,19 @@ const (
 	chunkSize  = 256
 )
 
-// view is where the events of one topic go. It never changes.
+// class is what somebody wants.
+type class uint8
+
+const (
+	classUnknown class = iota // what is no topic here: of a kind that this node does not know
+	classTopic
+	classPattern
+)
+
+// view is where the events of one topic, or of those of a pattern, go. It never changes.
 type view struct {
 	topic  string
-	known  bool // the topic is valid here
+	class  class
 	peers  []eventnode.NodeRef
 	chunks [][]*Subscription // all full but the last
 }
@@ -58,13 +69,15 @@ func (r *route) empty() bool {
 type shard struct {
 	mu     sync.RWMutex
 	routes map[string]*route
-	_      [24]byte // a cache line each
+	tree   *pattern.Tree // the table's
+	_      [24]byte      // a cache line each
 }
 
 // table is all topics.
 type table struct {
-	seed   maphash.Seed
-	shards [shardCount]shard
+	seed     maphash.Seed
+	shards   [shardCount]shard
+	patterns pattern.Tree // of the routes that are classPattern
 }
 
 // newTable makes an empty table.
@@ -72,6 +85,7 @@ func newTable() *table {
 	t := &table{seed: maphash.MakeSeed()}
 	for i := range t.shards {
 		t.shards[i].routes = make(map[string]*route)
+		t.shards[i].tree = &t.patterns
 	}
 	return t
 }
@@ -103,38 +117,78 @@ func (t *table) topics() (n int) {
 	return n
 }
 
-// subscriptions lists those to topic.
-func (t *table) subscriptions(topic string) []*Subscription {
-	if v := t.find(topic); v != nil {
-		return slices.Concat(v.chunks...)
+// views appends where the events of topic go: to who wants it, or a pattern of it. None
+// is there twice.
+func (t *table) views(views []*view, topic string) []*view {
+	return t.appendViews(views, t.find(topic), topic)
+}
+
+// appendViews is views for a topic that was found; v is nil if nobody wants just it.
+func (t *table) appendViews(views []*view, v *view, topic string) []*view {
+	before := views // of other topics: what is found for one is never the same
+	if v != nil && !slices.Contains(before, v) {
+		views = append(views, v)
 	}
-	return nil
+	if t.patterns.Len() == 0 {
+		return views
+	}
+	var buf [8]string
+	for _, p := range t.patterns.Append(buf[:0], topic) {
+		if v := t.find(p); v != nil && !slices.Contains(before, v) {
+			views = append(views, v)
+		}
+	}
+	return views
+}
+
+// subscriptions lists those of views, each once.
+func subscriptions(views []*view) (subs []*Subscription) {
+	for i, v := range views {
+		for _, s := range slices.Concat(v.chunks...) {
+			if !s.wants(views[:i]) {
+				subs = append(subs, s)
+			}
+		}
+	}
+	return subs
 }
 
 // route returns topic's route, which it makes if necessary. The caller holds
 // the lock.
-func (s *shard) route(topic string, known bool) *route {
+func (s *shard) route(topic string, c class) *route {
 	r := s.routes[topic]
 	if r == nil {
-		r = &route{view: &view{topic: topic, known: known}}
+		r = &route{view: &view{topic: topic}}
 		s.routes[topic] = r
+	}
+	if r.view.class == classUnknown && c != classUnknown {
+		v := *r.view
+		v.class = c
+		r.view = &v
+		if c == classPattern {
+			s.tree.Add(topic)
+		}
 	}
 	return r
 }
 
 // drop forgets a route that nobody needs. The caller holds the lock.
 func (s *shard) drop(r *route) {
-	if r.empty() {
-		delete(s.routes, r.view.topic)
+	if !r.empty() {
+		return
+	}
+	delete(s.routes, r.view.topic)
+	if r.view.class == classPattern {
+		s.tree.Remove(r.view.topic)
 	}
 }
 
 // setPeer adds or removes a node.
-func (t *table) setPeer(topic string, known bool, node eventnode.NodeRef, wants bool) {
+func (t *table) setPeer(topic string, c class, node eventnode.NodeRef, wants bool) {
 	s := t.shard(topic)
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	r := s.route(topic, known)
+	r := s.route(topic, c)
 	v := *r.view
 	i := slices.Index(v.peers, node)
 	switch {
@@ -148,16 +202,15 @@ func (t *table) setPeer(topic string, known bool, node eventnode.NodeRef, wants 
 	s.drop(r)
 }
 
-// sit adds a subscription to a topic that is known.
-func (t *table) sit(topic string, sub *Subscription) *seat {
+// sit adds a subscription to a topic or a pattern.
+func (t *table) sit(topic string, c class, sub *Subscription) *seat {
 	s := t.shard(topic)
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	r := s.route(topic, true)
+	r := s.route(topic, c)
 	st := &seat{topic: topic, sub: sub, route: r, index: len(r.seats)}
 	r.seats = append(r.seats, st)
 	v := *r.view
-	v.known = true
 	v.chunks = slices.Clone(v.chunks)
 	if last := len(v.chunks) - 1; last >= 0 && len(v.chunks[last]) < chunkSize {
 		// Views that stand keep their length: they do not see what is written

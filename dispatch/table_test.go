@@ -3,6 +3,7 @@ package dispatch
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"math/rand/v2"
 	"runtime"
 	"slices"
@@ -19,7 +20,8 @@ func TestTableRandom(t *testing.T) {
 	t.Logf("seed %d", seed)
 	r := rand.New(rand.NewPCG(seed, 0))
 	tab := newTable()
-	topics := []string{"topic:a", "topic:b", "topic:c"}
+	classes := map[string]class{"topic:a": classTopic, "topic:b": classTopic, "topic:*": classPattern, "topic:a.>": classPattern, "other:c": classUnknown}
+	topics := slices.Sorted(maps.Keys(classes))
 	seats := map[string][]*seat{}
 	peers := map[string]map[eventnode.NodeRef]bool{}
 	for i := range 6000 {
@@ -29,7 +31,7 @@ func TestTableRandom(t *testing.T) {
 		case r.IntN(10) == 0:
 			node := eventnode.NodeRef{ID: eventnode.NodeID(fmt.Sprint("n", r.IntN(5))), Epoch: uint64(r.IntN(2))}
 			wants := r.IntN(2) == 0
-			tab.setPeer(topic, true, node, wants)
+			tab.setPeer(topic, classes[topic], node, wants)
 			if peers[topic] == nil {
 				peers[topic] = map[eventnode.NodeRef]bool{}
 			}
@@ -39,7 +41,7 @@ func TestTableRandom(t *testing.T) {
 			tab.leave(seats[topic][k], time.Time{})
 			seats[topic] = slices.Delete(seats[topic], k, k+1)
 		default:
-			seats[topic] = append(seats[topic], tab.sit(topic, &Subscription{topics: []string{topic}}))
+			seats[topic] = append(seats[topic], tab.sit(topic, classes[topic], &Subscription{topics: []string{topic}}))
 		}
 		if i%50 == 0 {
 			compareTable(t, tab, topic, seats[topic], peers[topic])
@@ -50,11 +52,11 @@ func TestTableRandom(t *testing.T) {
 			tab.leave(s, time.Time{})
 		}
 		for node := range peers[topic] {
-			tab.setPeer(topic, true, node, false)
+			tab.setPeer(topic, classes[topic], node, false)
 		}
 	}
-	if n := tab.topics(); n != 0 {
-		t.Errorf("%d topics left", n)
+	if n := tab.topics(); n != 0 || tab.patterns.Len() != 0 {
+		t.Errorf("%d topics and %d patterns left", n, tab.patterns.Len())
 	}
 }
 
@@ -63,6 +65,9 @@ func compareTable(t *testing.T, tab *table, topic string, seats []*seat, peers m
 	v := tab.find(topic)
 	if v == nil {
 		v = &view{}
+	}
+	if inTree := slices.Contains(tab.patterns.Append(nil, "topic:a"), "topic:*"); topic == "topic:*" && inTree != (v.class == classPattern) {
+		t.Fatalf("in the tree: %v, of a route: %v", inTree, v.class)
 	}
 	got := map[*Subscription]int{}
 	for i, chunk := range v.chunks {
@@ -97,13 +102,13 @@ func TestViewStandsStill(t *testing.T) {
 	tab := newTable()
 	var seats []*seat
 	for range 3*chunkSize + 10 {
-		seats = append(seats, tab.sit("topic:a", &Subscription{}))
+		seats = append(seats, tab.sit("topic:a", classTopic, &Subscription{}))
 	}
 	v := tab.find("topic:a")
 	before := slices.Concat(v.chunks...)
 	for i := range 500 {
 		tab.leave(seats[i], time.Time{})
-		tab.sit("topic:a", &Subscription{})
+		tab.sit("topic:a", classTopic, &Subscription{})
 	}
 	if !slices.Equal(before, slices.Concat(v.chunks...)) {
 		t.Error("it moved")

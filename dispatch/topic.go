@@ -11,6 +11,7 @@ import (
 	"unsafe"
 
 	"github.com/eventnode/eventnode"
+	"github.com/eventnode/eventnode/internal/pattern"
 )
 
 // KindTopic is the built-in kind: its keys are any names an application likes.
@@ -20,13 +21,24 @@ const KindTopic = "topic"
 const maxKindBytes = 32
 
 // Backend owns the keys of one kind of topic. Events go to the subscriptions of
-// exactly the topics they were dispatched to.
+// exactly the topics they were dispatched to, and of the patterns that stand for one
+// of these.
 type Backend interface {
 	// ParseKey says what is wrong with a key, for the one who sent it. The key
 	// is not empty, valid UTF-8 and free of spaces and control characters. It
 	// is called for each run of events whose topic nobody subscribes to, from
 	// many goroutines: it must not block or keep key.
 	ParseKey(key string) error
+}
+
+// PatternBackend is a Backend whose keys may be subscribed to by patterns: keys with a token
+// "*", which stands for any one, or with ">" as the last one, which stands for one or more,
+// between dots. ParseKey must refuse these: events go to topics, not to patterns.
+type PatternBackend interface {
+	Backend
+	// ParsePattern says what is wrong with a key that has such a token, for the one who
+	// subscribes to it.
+	ParsePattern(key string) error
 }
 
 // Topic is a topic taken apart.
@@ -77,18 +89,53 @@ func (r *Registry) Register(kind string, b Backend) error {
 // whole. The error is a *eventnode.TopicError. It allocates nothing if the
 // topic is good.
 func (r *Registry) ParseTopic(topic string, maxBytes int) (Topic, error) {
+	t, backend, err := r.cut(topic, maxBytes)
+	if err == nil {
+		err = topicError(topic, backend.ParseKey(t.Key))
+	}
+	if err != nil {
+		return Topic{}, err
+	}
+	return t, nil
+}
+
+// ParseInterest is ParseTopic for what is subscribed to: a topic or, if the kind has them, a
+// pattern.
+func (r *Registry) ParseInterest(topic string, maxBytes int) (t Topic, isPattern bool, err error) {
+	t, backend, err := r.cut(topic, maxBytes)
+	if err != nil {
+		return Topic{}, false, err
+	}
+	if b, ok := backend.(PatternBackend); ok && pattern.Wildcard(t.Key) != "" {
+		isPattern, err = true, topicError(topic, b.ParsePattern(t.Key))
+	} else {
+		err = topicError(topic, backend.ParseKey(t.Key))
+	}
+	if err != nil {
+		return Topic{}, false, err
+	}
+	return t, isPattern, nil
+}
+
+// cut takes a topic apart and finds its kind.
+func (r *Registry) cut(topic string, maxBytes int) (Topic, Backend, error) {
 	kind, key, found := strings.Cut(topic, ":")
 	if reason := malformed(topic, kind, key, found, maxBytes); reason != "" {
-		return Topic{}, &eventnode.TopicError{Topic: strings.Clone(topic), Reason: reason}
+		return Topic{}, nil, &eventnode.TopicError{Topic: strings.Clone(topic), Reason: reason}
 	}
 	backend, ok := (*r.kinds.Load())[kind]
 	if !ok {
-		return Topic{}, &eventnode.TopicError{Topic: strings.Clone(topic), Reason: "unknown kind"}
+		return Topic{}, nil, &eventnode.TopicError{Topic: strings.Clone(topic), Reason: "unknown kind"}
 	}
-	if err := backend.ParseKey(key); err != nil {
-		return Topic{}, &eventnode.TopicError{Topic: strings.Clone(topic), Reason: err.Error()}
+	return Topic{Kind: kind, Key: key}, backend, nil
+}
+
+// topicError is what a backend has found wrong with a topic.
+func topicError(topic string, why error) error {
+	if why == nil {
+		return nil
 	}
-	return Topic{Kind: kind, Key: key}, nil
+	return &eventnode.TopicError{Topic: strings.Clone(topic), Reason: why.Error()}
 }
 
 // malformed says what is wrong with a topic of whatever kind.
@@ -149,34 +196,28 @@ func validKind(kind string) bool {
 	return true
 }
 
-// patternError refuses a key that looks like a pattern.
+// patternError refuses to dispatch to a pattern.
 type patternError string
 
 func (e patternError) Error() string {
-	return fmt.Sprintf("the token %q is reserved for patterns, which are not supported: name each topic", string(e))
+	return fmt.Sprintf("the token %q makes it a pattern, which can be subscribed to; an event goes to topics: name each", string(e))
 }
 
 // plainKeys is the backend of KindTopic.
 type plainKeys struct{}
 
-var _ Backend = plainKeys{}
+var _ PatternBackend = plainKeys{}
 
-// ParseKey refuses the tokens * and >, between dots, which other systems read
-// as patterns: taking them literally would surprise, and bar the way to
-// patterns later.
+// ParseKey takes any key that is no pattern.
 func (plainKeys) ParseKey(key string) error {
-	for start := 0; start <= len(key); {
-		end := strings.IndexByte(key[start:], '.')
-		if end < 0 {
-			end = len(key) - start
-		}
-		if token := key[start : start+end]; token == "*" || token == ">" {
-			return patternError(token)
-		}
-		start += end + 1
+	if token := pattern.Wildcard(key); token != "" {
+		return patternError(token)
 	}
 	return nil
 }
+
+// ParsePattern takes any pattern.
+func (plainKeys) ParsePattern(key string) error { return pattern.Check(key) }
 
 // str is b as a string, without a copy, for the time of a call: b may lie in
 // memory that is used again afterwards.

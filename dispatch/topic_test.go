@@ -57,9 +57,9 @@ func TestParseTopic(t *testing.T) {
 		{"topic:a\x7f", "control"},
 		{"topic:a\u0085", "space"},
 		{"topic:\xff", "UTF-8"},
-		{"topic:*", `"*" is reserved for patterns`},
-		{"topic:a.*.b", `"*" is reserved for patterns`},
-		{"topic:a.>", `">" is reserved for patterns`},
+		{"topic:*", `"*" makes it a pattern`},
+		{"topic:a.*.b", `"*" makes it a pattern`},
+		{"topic:a.>", `">" makes it a pattern`},
 	} {
 		got, err := r.ParseTopic(tc.topic, 255)
 		if tc.want == "" {

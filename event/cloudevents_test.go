@@ -30,6 +30,13 @@ func cloudRoundTrip(t *testing.T, e Event) {
 			t.Fatalf("%s of %s\n%#v (%v)\nwant %#v", what, b, back, err, e)
 		}
 	}
+	p, err := e.MarshalCloudEventProto()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if back, err := ParseCloudEventProto(p); err != nil || !reflect.DeepEqual(back, e) {
+		t.Fatalf("ParseCloudEventProto of %x\n%#v (%v)\nwant %#v", p, back, err, e)
+	}
 	attributes, err := e.CloudAttributes()
 	if err != nil {
 		t.Fatal(err)

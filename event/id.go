@@ -1,6 +1,7 @@
 package event
 
 import (
+	"crypto/sha1"
 	"encoding/binary"
 	"math"
 	"math/rand/v2"
@@ -80,7 +81,14 @@ var namedIDs = ID{0x6b, 0x1d, 0x0c, 0x52, 0x7e, 0x3a, 0x4f, 0x0e, 0x9a, 0x41, 0x
 // NamedID is the ID of an event that comes with one that is no UUID: a UUIDv5 (RFC 9562),
 // always the same for the same source and the same original. It tells no time.
 func NamedID(source, original string) ID {
-	return uuid.NewSHA1(namedIDs, []byte(strconv.Itoa(len(source))+":"+source+original))
+	const version5, variant = 0x50, 0x80
+	b := make([]byte, 0, 256) // most fit, and are on the stack
+	b = strconv.AppendInt(append(b, namedIDs[:]...), int64(len(source)), 10)
+	b = append(append(append(b, ':'), source...), original...)
+	sum := sha1.Sum(b)
+	id := ID(sum[:len(ID{})])
+	id[6], id[8] = id[6]&0x0f|version5, id[8]&0x3f|variant
+	return id
 }
 
 // adoptID gives an event the ID that it came with, or a NamedID. Its Source must be set,

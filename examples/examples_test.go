@@ -22,7 +22,7 @@ import (
 )
 
 // names are the programs.
-var names = []string{"registration", "chatroom", "workqueue", "presence", "httpservice", "chatgateway"}
+var names = []string{"registration", "chatroom", "workqueue", "presence", "httpservice", "chatgateway", "bot"}
 
 // folder is where they are built.
 var folder string
@@ -304,7 +304,11 @@ func TestHTTPService(t *testing.T) {
 // Where nobody listens, that is said, and the exit code is not 0.
 func TestNobodyThere(t *testing.T) {
 	for _, name := range names {
-		cmd, stderr := command(t, name, "--connect", "127.0.0.1:1")
+		args := []string{"--connect", "127.0.0.1:1"}
+		if name == "bot" {
+			args = append(args, "--token-file", os.DevNull)
+		}
+		cmd, stderr := command(t, name, args...)
 		err := cmd.Run()
 		if exit, ok := errors.AsType[*exec.ExitError](err); !ok || exit.ExitCode() != 1 || !strings.HasPrefix(stderr.String(), name+": no node answered at 127.0.0.1:1") {
 			t.Errorf("%s: %v: %s", name, err, stderr)

@@ -12,6 +12,7 @@ import (
 	"github.com/eventnode/eventnode/groups"
 	"github.com/eventnode/eventnode/internal/link"
 	"github.com/eventnode/eventnode/membership"
+	"github.com/eventnode/eventnode/tracing"
 )
 
 // join prepares this node's membership; rpc is where it listens.
@@ -84,7 +85,7 @@ func (n *Node) assemble(members *membership.Membership, rpc net.Addr, store *sto
 	})
 	p := &parts{
 		cfg: c, self: self, begin: time.Now(), members: members, links: links,
-		groups: table, dispatch: live, interest: wants, storage: store, callers: newCallers(), rpc: rpc, moving: make(chan struct{}), moved: make(chan struct{}),
+		groups: table, dispatch: live, tracer: tracing.New(c.TracerProvider), interest: wants, storage: store, callers: newCallers(), rpc: rpc, moving: make(chan struct{}), moved: make(chan struct{}),
 		publisher: sync.OnceValues(func() (*dispatch.Publisher, error) { return live.NewPublisher(context.Background()) }),
 	}
 	p.gate = &gate{authorize: c.Authorizer, rules: methods(), vouched: links.Vouched, mutual: c.TLS != nil, logger: c.Logger}

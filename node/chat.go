@@ -53,6 +53,7 @@ type chatService struct {
 	cluster  *chatCluster
 	hub      *chat.Hub
 	log      *directory.Log
+	state    *directory.State // which hub guards
 	service  *chat.Service
 	gateway  *gateway.Gateway // nil: off
 	open     chan struct{}    // closed when the directory is known, and what other nodes want
@@ -89,7 +90,7 @@ func (p *parts) openChat() (*chatService, error) {
 	if err != nil {
 		return nil, err
 	}
-	c.service = chat.NewService(c.hub, c.log, state)
+	c.state, c.service = state, chat.NewService(c.hub, c.log, state)
 	return c, c.openGateway()
 }
 

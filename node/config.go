@@ -11,6 +11,7 @@ import (
 
 	"github.com/hashicorp/memberlist"
 	"github.com/prometheus/client_golang/prometheus"
+	"go.opentelemetry.io/otel/trace"
 
 	"github.com/eventnode/eventnode"
 	"github.com/eventnode/eventnode/membership"
@@ -94,6 +95,11 @@ type Config struct {
 	Logger *slog.Logger
 	// Registry takes the node's metrics. Defaults to a registry of its own.
 	Registry *prometheus.Registry
+
+	// TracerProvider takes spans of what this Node dispatches, publishes and handles, of
+	// calls to it that have one answer, and of events that are posted to it: see package
+	// tracing. Defaults to none.
+	TracerProvider trace.TracerProvider
 
 	// Network is what the node talks over. Nil: the machine's network. Tests
 	// give one in memory.

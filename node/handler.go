@@ -74,7 +74,7 @@ func (h *handler) Chat(ctx context.Context, from eventnode.NodeRef, req *cluster
 
 // Source implements link.Handler.
 func (h *handler) Source(ctx context.Context, _ eventnode.NodeRef, req *clusterv1.SourceRequest, send func(*clusterv1.SourceResponse) error) error {
-	return h.sources.answer(ctx, req, send)
+	return h.sources.service.Answer(ctx, req, send)
 }
 
 // ListSubscriptions implements link.Handler.

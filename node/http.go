@@ -13,6 +13,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
 	"github.com/eventnode/eventnode/internal/ingest"
+	"github.com/eventnode/eventnode/tracing"
 )
 
 const (
@@ -28,13 +29,14 @@ type httpServer struct {
 	listener net.Listener // nil: off
 	metrics  prometheus.Gatherer
 	ingest   *ingest.Handler // nil: off
+	tracer   *tracing.Tracer // of what is ingested; nil: off
 	// problems says why the node is not ready; none: it is.
 	problems func() []string
 }
 
 // openHTTP opens the HTTP address, if there is one. It serves nothing yet.
 func (p *parts) openHTTP() (*httpServer, error) {
-	s := &httpServer{metrics: p.cfg.Registry, problems: p.problems}
+	s := &httpServer{metrics: p.cfg.Registry, tracer: p.tracer, problems: p.problems}
 	if p.cfg.HTTPAddress == "" {
 		return s, nil
 	}
@@ -96,7 +98,7 @@ func (s *httpServer) handler() http.Handler {
 	mux.HandleFunc("GET /debug/pprof/symbol", pprof.Symbol)
 	mux.HandleFunc("GET /debug/pprof/cmdline", pprof.Cmdline)
 	if s.ingest != nil {
-		mux.Handle("/v1/", s.ingest)
+		mux.Handle("/v1/", s.tracer.HTTP(s.ingest))
 	} else {
 		mux.HandleFunc("/v1/", ingestOff)
 	}

@@ -19,8 +19,8 @@ func (p *parts) ingest() (*ingest.Handler, error) {
 	if !p.cfg.HTTPIngest {
 		return nil, nil
 	}
-	topics := newTopicPublishers(p.dispatch)
-	streams := &streamProducers{open: p.streams}
+	topics := newTopicPublishers(p.dispatch, p.tracer)
+	streams := &streamProducers{open: func(namespace string) eventnode.Streams { return p.tracer.Streams(p.streams(namespace)) }}
 	return ingest.New(ingest.Config{
 		Dispatch: topics.dispatch, Publish: streams.publish, Admit: p.admit,
 		MaxEventBytes: p.cfg.Limits.MaxEventBytes, Registerer: p.cfg.Registry,

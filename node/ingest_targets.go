@@ -10,7 +10,7 @@ import (
 	"github.com/eventnode/eventnode"
 	"github.com/eventnode/eventnode/dispatch"
 	"github.com/eventnode/eventnode/event"
-	"github.com/eventnode/eventnode/internal/streamsdk"
+	"github.com/eventnode/eventnode/tracing"
 )
 
 // topicPublisherCount is how many publishers dispatch what comes over HTTP. A topic has
@@ -22,17 +22,18 @@ const topicPublisherCount = 64
 type topicPublishers struct {
 	// all are made when first used: the loss of a node without publishers is no gap to
 	// anybody.
-	all func() ([]*dispatch.Publisher, error)
+	all func() ([]eventnode.Publisher, error)
 }
 
-func newTopicPublishers(d *dispatch.Dispatcher) *topicPublishers {
-	return &topicPublishers{sync.OnceValues(func() ([]*dispatch.Publisher, error) {
-		all := make([]*dispatch.Publisher, topicPublisherCount)
+func newTopicPublishers(d *dispatch.Dispatcher, t *tracing.Tracer) *topicPublishers {
+	return &topicPublishers{sync.OnceValues(func() ([]eventnode.Publisher, error) {
+		all := make([]eventnode.Publisher, topicPublisherCount)
 		for i := range all {
-			var err error
-			if all[i], err = d.NewPublisher(context.Background()); err != nil {
+			p, err := d.NewPublisher(context.Background())
+			if err != nil {
 				return nil, err
 			}
+			all[i] = t.Publisher(p)
 		}
 		return all, nil
 	})}
@@ -64,9 +65,9 @@ const maxStreamProducers = 256
 // requests share its batches, and the streams remember one of them and not one a
 // request.
 type streamProducers struct {
-	open func(namespace string) *streamsdk.Streams
+	open func(namespace string) eventnode.Streams
 	mu   sync.Mutex
-	all  map[string]*streamsdk.Streams
+	all  map[string]eventnode.Streams
 }
 
 // publish appends the events of one request.
@@ -75,13 +76,13 @@ func (s *streamProducers) publish(ctx context.Context, namespace, stream string,
 }
 
 // of is the producer of a namespace.
-func (s *streamProducers) of(namespace string) *streamsdk.Streams {
+func (s *streamProducers) of(namespace string) eventnode.Streams {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	p, ok := s.all[namespace]
 	if !ok {
 		if s.all == nil || len(s.all) >= maxStreamProducers {
-			s.all = make(map[string]*streamsdk.Streams) // those that are forgotten end when they have nothing to do
+			s.all = make(map[string]eventnode.Streams) // those that are forgotten end when they have nothing to do
 		}
 		p = s.open(namespace)
 		s.all[namespace] = p

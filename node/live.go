@@ -6,23 +6,30 @@ import (
 	"github.com/eventnode/eventnode"
 	"github.com/eventnode/eventnode/dispatch"
 	"github.com/eventnode/eventnode/event"
+	"github.com/eventnode/eventnode/tracing"
 )
 
 // Dispatch implements eventnode.Publisher, with the order of the one publisher
 // that all callers of this Node share. Before Ready it waits.
 func (n *Node) Dispatch(ctx context.Context, topic string, ev event.Event, opts ...eventnode.DispatchOption) (eventnode.Receipt, error) {
-	p, err := n.sharedPublisher(ctx)
+	p, t, err := n.sharedPublisher(ctx)
 	if err != nil {
 		return eventnode.Receipt{}, err
+	}
+	if t != nil {
+		return t.Publisher(p).Dispatch(ctx, topic, ev, opts...)
 	}
 	return p.Dispatch(ctx, topic, ev, opts...)
 }
 
 // DispatchMany implements eventnode.Publisher, as Dispatch does.
 func (n *Node) DispatchMany(ctx context.Context, topics []string, ev event.Event, opts ...eventnode.DispatchOption) (eventnode.Receipt, error) {
-	p, err := n.sharedPublisher(ctx)
+	p, t, err := n.sharedPublisher(ctx)
 	if err != nil {
 		return eventnode.Receipt{}, err
+	}
+	if t != nil {
+		return t.Publisher(p).DispatchMany(ctx, topics, ev, opts...)
 	}
 	return p.DispatchMany(ctx, topics, ev, opts...)
 }
@@ -30,20 +37,22 @@ func (n *Node) DispatchMany(ctx context.Context, topics []string, ev event.Event
 // Flush implements eventnode.Publisher: an embedded node accepts or refuses at
 // once, so there is nothing to wait for.
 func (n *Node) Flush(ctx context.Context) error {
-	p, err := n.sharedPublisher(ctx)
+	p, _, err := n.sharedPublisher(ctx)
 	if err != nil {
 		return err
 	}
 	return p.Flush(ctx)
 }
 
-// sharedPublisher is the one behind Dispatch, DispatchMany and Flush.
-func (n *Node) sharedPublisher(ctx context.Context) (*dispatch.Publisher, error) {
+// sharedPublisher is the one behind Dispatch, DispatchMany and Flush, and what makes its
+// spans.
+func (n *Node) sharedPublisher(ctx context.Context) (*dispatch.Publisher, *tracing.Tracer, error) {
 	p, err := n.settled(ctx)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	return p.publisher()
+	shared, err := p.publisher()
+	return shared, p.tracer, err
 }
 
 // NewPublisher implements eventnode.Live.
@@ -52,7 +61,11 @@ func (n *Node) NewPublisher(ctx context.Context) (eventnode.PublisherCloser, err
 	if err != nil {
 		return nil, err
 	}
-	return p.dispatch.NewPublisher(ctx)
+	own, err := p.dispatch.NewPublisher(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return p.tracer.PublisherCloser(own), nil
 }
 
 // Subscribe implements eventnode.Subscriber. Before Ready it waits.
@@ -61,10 +74,16 @@ func (n *Node) Subscribe(ctx context.Context, topics []string, opts ...eventnode
 	if err != nil {
 		return nil, err
 	}
+	var s eventnode.Subscription
 	if o := eventnode.NewSubscribeOptions(opts...); o.CatchUp != "" {
-		return p.subscribeCatchingUp(ctx, topics, o, opts)
+		s, err = p.subscribeCatchingUp(ctx, topics, o, opts)
+	} else {
+		s, err = p.dispatch.Subscribe(ctx, topics, opts...)
 	}
-	return p.dispatch.Subscribe(ctx, topics, opts...)
+	if err != nil {
+		return nil, err
+	}
+	return p.tracer.Subscription(s), nil
 }
 
 // NewMember implements eventnode.Groups. Before Ready it waits.

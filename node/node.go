@@ -15,6 +15,7 @@ import (
 	"github.com/eventnode/eventnode/groups"
 	"github.com/eventnode/eventnode/internal/link"
 	"github.com/eventnode/eventnode/membership"
+	"github.com/eventnode/eventnode/tracing"
 )
 
 // Node is one member of a cluster, embedded in this process.
@@ -36,6 +37,7 @@ type parts struct {
 	links    *link.Links
 	groups   *groups.Groups
 	dispatch *dispatch.Dispatcher
+	tracer   *tracing.Tracer // nil: off
 	interest *interest
 	storage  *storage
 	chat     *chatService // nil: none

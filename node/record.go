@@ -32,7 +32,7 @@ func (p *parts) streams(namespace string) *streamsdk.Streams {
 // subscribeCatchingUp opens a subscription whose gaps are filled from a stream.
 func (p *parts) subscribeCatchingUp(ctx context.Context, topics []string, o eventnode.SubscribeOptions, opts []eventnode.SubscribeOption) (eventnode.Subscription, error) {
 	s, err := catchup.Open(ctx, catchup.Config{
-		Streams: p.streams(o.CatchUpNamespace), Stream: o.CatchUp, Topics: topics,
+		Streams: p.streams(o.CatchUpNamespace), Stream: o.CatchUp, Topics: topics, Filter: o.Filter,
 		QueueEvents: o.QueueEvents, QueueBytes: o.QueueBytes,
 		Subscribe: func(ctx context.Context) (eventnode.Subscription, error) {
 			return p.dispatch.Subscribe(ctx, topics, opts...)

@@ -80,7 +80,11 @@ func (p *parts) serveRPC(ctx context.Context, ports *ports) error {
 
 // server makes the gRPC server with all its services.
 func (p *parts) server() (*grpc.Server, *health.Server) {
-	server := grpc.NewServer(append(link.ServerOptions(),
+	options := link.ServerOptions()
+	if p.tracer != nil {
+		options = append(options, grpc.ChainUnaryInterceptor(p.tracer.UnaryServer()))
+	}
+	server := grpc.NewServer(append(options,
 		grpc.Creds(portmux.Credentials()),
 		grpc.ForceServerCodecV2(wire.NewCodec()),
 		grpc.UnaryInterceptor(p.gate.unary),

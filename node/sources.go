@@ -8,9 +8,12 @@ import (
 
 	"github.com/eventnode/eventnode"
 	"github.com/eventnode/eventnode/cache"
+	"github.com/eventnode/eventnode/cache/feed"
+	"github.com/eventnode/eventnode/chat"
 	"github.com/eventnode/eventnode/internal/streamsdk"
 	"github.com/eventnode/eventnode/membership"
 	clusterv1 "github.com/eventnode/eventnode/proto/eventnode/cluster/v1"
+	eventnodev1 "github.com/eventnode/eventnode/proto/eventnode/v1"
 	"github.com/eventnode/eventnode/shard"
 	"github.com/eventnode/eventnode/shard/bot"
 	"github.com/eventnode/eventnode/shard/fleet"
@@ -31,6 +34,10 @@ type Source struct {
 	Cache cache.MemoryConfig
 	// Handlers are this node's. Defaults to none.
 	Handlers *source.Handlers
+	// Directory has the directory of the chat service (Config.Chat, which is needed) be told
+	// of the source's guilds: with roles, members and channels, and of what changes of them.
+	// Nobody else should change what has their ids.
+	Directory bool
 	// Fleet is how the shards are shared, as far as it says something; its Node, Groups,
 	// Streams, Locks and Shards are the node's and Shards.
 	Fleet fleet.Config
@@ -40,6 +47,7 @@ type Source struct {
 type sources struct {
 	p       *parts
 	bots    map[string]*bot.Bot
+	feeders map[string]*feed.Feeder // of those bots that feed the directory
 	service *bot.Service
 	asked   context.Context //nolint:containedctx // ends when the bots are to stop
 	stop    context.CancelFunc
@@ -48,7 +56,7 @@ type sources struct {
 
 // openSources makes the bots. It starts nothing.
 func (n *Node) openSources(p *parts) (*sources, error) {
-	s := &sources{p: p, bots: map[string]*bot.Bot{}, ended: make(chan struct{})}
+	s := &sources{p: p, bots: map[string]*bot.Bot{}, feeders: map[string]*feed.Feeder{}, ended: make(chan struct{})}
 	s.asked, s.stop = context.WithCancel(context.Background())
 	for _, c := range n.cfg.Sources {
 		name := c.Shard.Name
@@ -56,11 +64,21 @@ func (n *Node) openSources(p *parts) (*sources, error) {
 			return nil, fmt.Errorf("node: there are two sources %q: %w", name, eventnode.ErrInvalidArgument)
 		}
 		var err error
-		if s.bots[name], err = bot.New(s.config(n, c)); err != nil {
+		cfg := s.config(n, c)
+		if c.Directory {
+			if p.chat == nil {
+				return nil, fmt.Errorf("source %q: Directory is for nodes with a chat service: set Chat.Enabled: %w", name, eventnode.ErrInvalidArgument)
+			}
+			cfg.Written = func(ctx context.Context, pl source.Payload) { s.feeders[name].Note(ctx, pl) }
+		}
+		if s.bots[name], err = bot.New(cfg); err != nil {
 			return nil, fmt.Errorf("source %q: %w", name, err)
 		}
+		if c.Directory {
+			s.feeders[name] = feed.New(feed.Config{Cache: s.bots[name].Cache(), Directory: directoryOf{p.chat}, Logger: p.cfg.Logger.With("source", name)})
+		}
 	}
-	s.service = bot.NewService(s.bots, s.runners)
+	s.service = bot.NewService(bot.ServiceConfig{Self: p.self.ID, Bots: s.bots, Runners: s.runners, Sources: s.names, Nodes: s})
 	return s, nil
 }
 
@@ -86,6 +104,9 @@ func (s *sources) run(ctx context.Context) error {
 			}
 			return nil
 		})
+	}
+	for _, f := range s.feeders {
+		g.Go(func() error { f.Run(running); return nil })
 	}
 	err := g.Wait()
 	if close(s.ended); err == nil {
@@ -115,14 +136,8 @@ func (s *sources) Call(ctx context.Context, node eventnode.NodeID, req *clusterv
 	return fmt.Errorf("no node %s: %w", node, eventnode.ErrUnavailable)
 }
 
-// answer answers another node.
-func (s *sources) answer(ctx context.Context, req *clusterv1.SourceRequest, send func(*clusterv1.SourceResponse) error) error {
-	b := s.bots[req.GetSource()]
-	if b == nil {
-		return fmt.Errorf("this node does not run the source %.80q: %w", req.GetSource(), eventnode.ErrSourceNotFound)
-	}
-	return b.Answer(ctx, req, send)
-}
+// names is which sources there are on all nodes.
+func (s *sources) names(ctx context.Context) ([]string, error) { return fleet.Sources(ctx, s.p.groups) }
 
 // Bot returns a source that this node runs, by its name. Before Ready it waits.
 func (n *Node) Bot(ctx context.Context, name string) (*bot.Bot, error) {
@@ -134,4 +149,20 @@ func (n *Node) Bot(ctx context.Context, name string) (*bot.Bot, error) {
 		return b, nil
 	}
 	return nil, fmt.Errorf("this node does not run the source %.80q: %w", name, eventnode.ErrSourceNotFound)
+}
+
+// directoryOf is the chat service's directory, to a feeder.
+type directoryOf struct{ chat *chatService }
+
+var _ feed.Directory = directoryOf{}
+
+// View implements feed.Directory.
+func (d directoryOf) View(f func(feed.View)) {
+	d.chat.hub.View(func(chat.Directory) { f(d.chat.state) })
+}
+
+// Submit implements feed.Directory.
+func (d directoryOf) Submit(ctx context.Context, changes ...*eventnodev1.DirectoryChange) ([]error, error) {
+	refused, _, err := d.chat.log.Submit(ctx, changes...)
+	return refused, err
 }

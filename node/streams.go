@@ -19,7 +19,7 @@ func (n *Node) Streams(ctx context.Context, namespace string) (eventnode.Streams
 	if err != nil {
 		return nil, err
 	}
-	return streamsdk.New(p.streamsConfig(namespace)), nil
+	return p.tracer.Streams(streamsdk.New(p.streamsConfig(namespace))), nil
 }
 
 // Consumers returns the consumers of a namespace. They end with the node. Before Ready
@@ -29,7 +29,7 @@ func (n *Node) Consumers(ctx context.Context, namespace string) (eventnode.Consu
 	if err != nil {
 		return nil, err
 	}
-	return streamsdk.NewConsumers(p.streamsConfig(namespace)), nil
+	return p.tracer.Consumers(streamsdk.NewConsumers(p.streamsConfig(namespace))), nil
 }
 
 // Locks returns the locks of a namespace. Before Ready it waits.

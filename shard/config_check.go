@@ -21,6 +21,12 @@ func invalid(format string, args ...any) error {
 	return fmt.Errorf(format+": %w", append(args, eventnode.ErrInvalidArgument)...)
 }
 
+// Check is what New would say of the Config.
+func (c Config) Check() error {
+	_, err := c.withDefaults()
+	return err
+}
+
 func (c Config) withDefaults() (Config, error) {
 	c.Token = strings.TrimPrefix(c.Token, "Bot ")
 	c.Shards = cmp.Or(c.Shards, 1)

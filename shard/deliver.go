@@ -30,15 +30,30 @@ func (d *delivery) run(ctx context.Context) error {
 			return nil
 		default:
 		}
-		select {
-		case <-d.stop:
+		i, ok := d.next()
+		if !ok {
 			return nil
-		case i := <-d.window.queue:
-			if err := d.handle(ctx, i); err != nil {
-				return err
-			}
-			d.window.done(i)
 		}
+		if err := d.handle(ctx, i); err != nil {
+			return err
+		}
+		d.window.done(i)
+	}
+}
+
+// next waits for an item; not ok: it is stopped. To look for one first costs less than to
+// wait for two things at once.
+func (d *delivery) next() (i item, ok bool) {
+	select {
+	case i = <-d.window.queue:
+		return i, true
+	default:
+	}
+	select {
+	case <-d.stop:
+		return item{}, false
+	case i = <-d.window.queue:
+		return i, true
 	}
 }
 

@@ -146,8 +146,9 @@ func (l *loop) act(ctx context.Context, a action) {
 	case doDeliver:
 		l.put(item{event: a.event})
 	case doTell:
-		l.metrics.gap(a.gap)
-		l.put(item{gap: &a.gap})
+		gap := a.gap // else each action is on the heap
+		l.metrics.gap(gap)
+		l.put(item{gap: &gap})
 	case doPermit:
 		l.permit(ctx)
 	case doUnpermit:

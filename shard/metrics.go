@@ -85,6 +85,7 @@ type series struct {
 	connected, commands, window prometheus.Gauge
 	sometimes                   map[string]*rate.Sometimes // by what has failed
 	up                          atomic.Bool                // there is a session with the gateway
+	trouble                     atomic.Pointer[string]     // why there is none; nil: nothing was in the way
 }
 
 // logEvery bounds the lines about one kind of failure.
@@ -130,6 +131,7 @@ func (s *series) note(a action, session string) {
 		s.starts.WithLabelValues(s.source, s.shard, a.what).Inc()
 		s.connected.Set(1)
 		s.up.Store(true)
+		s.trouble.Store(nil)
 		s.log.LogAttrs(context.Background(), slog.LevelInfo, "connected", slog.String("how", a.what), slog.String("session", session))
 	case noteACK:
 		s.latency.WithLabelValues(s.source, s.shard).Set(a.took.Seconds())
@@ -148,6 +150,7 @@ func (s *series) lost(why, said string) {
 	s.losts.WithLabelValues(s.source, s.shard, why).Inc()
 	s.connected.Set(0)
 	s.up.Store(false)
+	s.inTheWay("the connection ended: " + why + " " + said)
 	s.log.LogAttrs(context.Background(), slog.LevelInfo, "disconnected", slog.String("reason", why), slog.String("said", said))
 }
 
@@ -177,7 +180,18 @@ func (s *series) gap(g Gap) {
 // failed is something that has failed, and ends nothing.
 func (s *series) failed(what string, err error) {
 	s.failures.WithLabelValues(s.source, s.shard, what).Inc()
+	if what == noteConnect {
+		s.inTheWay(err.Error())
+	}
 	s.sometimes[what].Do(func() {
-		s.log.LogAttrs(context.Background(), slog.LevelWarn, "failed", slog.String("what", what), slog.Any("error", err))
+		attrs := []slog.Attr{slog.String("what", what), slog.Any("error", err)}
+		if what == noteConnect {
+			s.log.LogAttrs(context.Background(), slog.LevelWarn, "the gateway cannot be reached, and is tried again: check its address, and that it runs", attrs...)
+			return
+		}
+		s.log.LogAttrs(context.Background(), slog.LevelWarn, "failed", attrs...)
 	})
 }
+
+// inTheWay notes why there is no session.
+func (s *series) inTheWay(why string) { s.trouble.Store(&why) }

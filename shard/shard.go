@@ -79,6 +79,15 @@ func (s *Shard) Resume() Resume { return s.delivery.reached() }
 // Connected reports whether there is a session with the gateway now.
 func (s *Shard) Connected() bool { return s.metrics.up.Load() }
 
+// Trouble is why there is no session with the gateway, in words; empty while there is one, and
+// while nothing was in the way of one.
+func (s *Shard) Trouble() string {
+	if why := s.metrics.trouble.Load(); why != nil {
+		return *why
+	}
+	return ""
+}
+
 // Run implements source.Source: it connects, and delivers what comes. It returns nil after
 // Stop or the end of ctx, ErrRefused if the gateway does not want this shard, and what
 // deliver failed with. Resume says then where it is to go on. It can be called once.

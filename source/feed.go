@@ -15,7 +15,7 @@ type feed struct {
 	wg    sync.WaitGroup
 
 	mu      sync.Mutex
-	waiting schedule[*task]
+	waiting schedule[task]
 	running int
 }
 
@@ -23,22 +23,29 @@ type feed struct {
 type task struct {
 	event    Event
 	handlers []*handler
-	done     func()
+	tally    tally
 }
+
+// tally is told when nothing more is done about an event.
+type tally interface{ done() }
+
+// noTally is for who does not ask.
+type noTally struct{}
+
+func (noTally) done() {}
 
 func (h *Handlers) start(ctx context.Context) *feed {
 	return &feed{h: h, ctx: ctx, slots: make(chan struct{}, h.cfg.limit())}
 }
 
 // give has an event handled, and waits until there is room for it; when handlers are one
-// after the other, until they have returned. done is called once, when nothing more is
-// done about the event.
-func (f *feed) give(e Event, done func()) {
+// after the other, until they have returned. The tally is told once.
+func (f *feed) give(e Event, left tally) {
 	f.h.expected(e)
-	t := &task{e, f.h.of(e.Name), done}
+	t := task{e, f.h.of(e.Name), left}
 	switch {
 	case len(t.handlers) == 0:
-		done()
+		left.done()
 	case f.h.cfg.Mode == Sequential:
 		f.handle(t) // in the source's goroutine
 	default:
@@ -47,7 +54,7 @@ func (f *feed) give(e Event, done func()) {
 }
 
 // queue has a task run when its turn comes.
-func (f *feed) queue(t *task) {
+func (f *feed) queue(t task) {
 	key := f.key(t.event)
 	select {
 	case f.slots <- struct{}{}:
@@ -101,12 +108,12 @@ func (f *feed) finished(key string) {
 }
 
 // handle calls the handlers of an event, unless it is too late.
-func (f *feed) handle(t *task) {
+func (f *feed) handle(t task) {
 	if f.ctx.Err() != nil {
 		f.abandon(t)
 		return
 	}
-	defer t.done()
+	defer t.tally.done()
 	f.h.metrics.running.Inc()
 	defer f.h.metrics.running.Dec()
 	for _, h := range t.handlers {
@@ -115,9 +122,9 @@ func (f *feed) handle(t *task) {
 }
 
 // abandon is for an event that comes too late.
-func (f *feed) abandon(t *task) {
+func (f *feed) abandon(t task) {
 	f.h.metrics.abandoned.Inc()
-	t.done()
+	t.tally.done()
 }
 
 // wait waits for all handlers. give is not called any more.
@@ -129,7 +136,7 @@ func (h *Handlers) call(ctx context.Context, to *handler, e Event) {
 		h.fail(ctx, to, e, err)
 		return
 	}
-	h.metrics.handled.WithLabelValues(to.name).Inc()
+	to.handled.Inc()
 }
 
 func (h *Handlers) fail(ctx context.Context, to *handler, e Event, err error) {

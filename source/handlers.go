@@ -7,6 +7,8 @@ import (
 	"iter"
 	"sync"
 
+	"github.com/prometheus/client_golang/prometheus"
+
 	"github.com/eventnode/eventnode"
 )
 
@@ -32,6 +34,7 @@ type handler struct {
 	name      string // as metrics have it
 	f         Handler
 	complaint *complaint
+	handled   prometheus.Counter
 }
 
 // NewHandlers makes Handlers that handle nothing yet.
@@ -45,7 +48,7 @@ func NewHandlers(cfg HandlersConfig) (*Handlers, error) {
 		return nil, err
 	}
 	h := &Handlers{cfg: cfg, metrics: m, byName: map[string][]*handler{}, waiters: map[*Expected]struct{}{}}
-	h.own = h.handler("", nil)
+	h.own = &handler{complaint: newComplaint(cfg.Logger, "handle")}
 	return h, nil
 }
 
@@ -90,7 +93,7 @@ func (h *Handlers) Default(f Handler) error {
 }
 
 func (h *Handlers) handler(name string, f Handler) *handler {
-	return &handler{name, f, newComplaint(h.cfg.Logger, "handle "+name)}
+	return &handler{name, f, newComplaint(h.cfg.Logger, "handle "+name), h.metrics.handled.WithLabelValues(name)}
 }
 
 // of returns the handlers of a name.
@@ -121,7 +124,7 @@ func (h *Handlers) Run(ctx context.Context, events iter.Seq2[Event, error]) erro
 		case err != nil:
 			return err
 		}
-		f.give(e, func() {})
+		f.give(e, noTally{})
 	}
 	return nil
 }

@@ -17,7 +17,9 @@ type Pipeline struct {
 	metrics  *metrics
 	failures map[step]*complaint
 	started  atomic.Bool
-	last     atomic.Pointer[Origin]
+
+	mu   sync.Mutex
+	last Origin
 }
 
 // New makes a Pipeline, which Run runs.
@@ -30,18 +32,28 @@ func New(cfg Config) (*Pipeline, error) {
 	if err != nil {
 		return nil, err
 	}
-	p := &Pipeline{cfg: cfg, metrics: m, failures: map[step]*complaint{}}
+	p := &Pipeline{cfg: cfg, metrics: m, failures: map[step]*complaint{}, last: cfg.After}
 	for _, s := range []step{stepCache, stepDerive, stepDispatch} {
 		p.failures[s] = newComplaint(cfg.Logger, string(s))
 	}
-	p.last.Store(&cfg.After)
 	return p, nil
 }
 
 // Last is the newest payload that became events, and was handled as far as credit says.
 // Another pipeline that goes on with the source is told (Config.After), so that consumers
 // can tell that nothing is missing between the two.
-func (p *Pipeline) Last() Origin { return *p.last.Load() }
+func (p *Pipeline) Last() Origin {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.last
+}
+
+// handled notes the newest payload that became events.
+func (p *Pipeline) handled(o Origin) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.last = o
+}
 
 // Run runs the source until ctx ends (nil) or the source does (its error, or nil if it had
 // no more to say). Then what is under way may go on for Config.Drain. It returns when all

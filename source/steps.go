@@ -53,23 +53,31 @@ func (r *run) derive(change Change, pl Payload) (events []Event) {
 // handle hands events to this node's handlers, in order. When the last handler has
 // returned, the payload's credit is free.
 func (r *run) handle(events []Event) {
+	if r.feed == nil {
+		r.credits <- struct{}{} // there is a place for each that is under way
+		return
+	}
 	r.p.metrics.underway.Inc()
-	left := new(atomic.Int64)
-	left.Store(int64(len(events)) + 1)
-	done := func() {
-		if left.Add(-1) == 0 {
-			r.p.metrics.underway.Dec()
-			r.credits <- struct{}{} // there is a place for each that is under way
-		}
+	left := &underway{run: r}
+	left.events.Store(int64(len(events)) + 1)
+	for i := range events {
+		r.feed.give(events[i], left)
 	}
-	for _, e := range events {
-		if r.feed == nil {
-			done()
-			continue
-		}
-		r.feed.give(e, done)
+	left.done()
+}
+
+// underway is a payload whose handlers have not all returned: its events, and one.
+type underway struct {
+	run    *run
+	events atomic.Int64
+}
+
+// done implements tally.
+func (u *underway) done() {
+	if u.events.Add(-1) == 0 {
+		u.run.p.metrics.underway.Dec()
+		u.run.credits <- struct{}{}
 	}
-	done()
 }
 
 // dispatch sends events to consumers on all nodes.
@@ -96,7 +104,7 @@ func (r *run) credit(pl Payload, events int) error {
 		return ErrNotHandled
 	}
 	if events > 0 {
-		r.p.last.Store(&pl.Origin)
+		r.p.handled(pl.Origin)
 	}
 	return nil
 }

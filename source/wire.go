@@ -58,11 +58,14 @@ func (e Event) toLive() event.Event {
 	if e.Place.After > 0 {
 		meta[MetaAfter] = strconv.FormatUint(e.Place.After, 10)
 	}
-	opts := []event.Option{event.WithKey(shard), event.WithSource(e.Origin.Source), event.WithMeta(meta), event.WithDataType(event.JSON)}
+	ev := event.Event{Name: e.Name, Key: shard, Source: e.Origin.Source, Meta: meta, Data: e.Data, DataType: event.JSON}
 	if e.Origin.Seq > 0 {
-		opts = append(opts, event.WithID(e.id()))
+		ev.ID = e.id()
+	} else {
+		ev.ID = event.NewID()
 	}
-	return event.New(e.Name, e.Data, opts...)
+	ev.Time = event.TimeOf(ev.ID)
+	return ev
 }
 
 // id is always the same for what is said again.

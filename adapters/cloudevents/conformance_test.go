@@ -154,7 +154,7 @@ func (w *world) compare(what string, sent []sdk.Event, got []event.Event) {
 }
 
 // samples are the SDK's own test events, and others; their ids are made of name.
-func samples(t *testing.T, name string) []sdk.Event {
+func samples(t testing.TB, name string) []sdk.Event {
 	t.Helper()
 	sample := func(id, contentType string, data any) sdk.Event {
 		e := sdk.NewEvent()

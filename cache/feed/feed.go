@@ -5,6 +5,9 @@
 //		...
 //		results, at, err := log.Submit(ctx, change)
 //
+// A [Feeder] does so for all guilds whose shards are on this node, and keeps them so: it is
+// told of each payload when the cache has it, and submits what of the directory is otherwise.
+//
 // # Guarantees
 //
 // The changes of a guild fit each other, in their order, into a directory that has nothing
@@ -15,18 +18,23 @@
 //
 // # Concurrency
 //
-// There is no state. The cache may be written meanwhile: then some of it is older than the rest.
+// Guild has no state. The cache may be written meanwhile: then some of it is older than the
+// rest. A Feeder has one goroutine, in Run; Note may be called by several.
 //
 // # Failure
 //
 // A look-up's error ends the changes. A directory has limits of its own, for names and
-// counts, and refuses what is beyond them.
+// counts, and refuses what is beyond them. A Feeder logs that, and tries again what could not
+// be looked up or submitted. What it had not done when its node was killed, and guilds that
+// were left while no shard was connected, stay as they are in the directory until the guild
+// comes whole again, or somebody deletes it.
 package feed
 
 import (
 	"cmp"
 	"context"
 	"iter"
+	"slices"
 
 	"google.golang.org/protobuf/types/known/timestamppb"
 
@@ -44,6 +52,10 @@ type guild struct {
 	categories map[discord.Snowflake]bool
 }
 
+func newGuild(known *discord.Guild) *guild {
+	return &guild{known, map[discord.Snowflake]bool{}, map[discord.Snowflake]bool{}, map[discord.Snowflake]bool{}}
+}
+
 // Guild ranges over the changes that put a guild with all that is known of it, or ends with
 // an error. It holds the ids of the guild's members meanwhile.
 func Guild(ctx context.Context, c *cache.Cache, id discord.Snowflake) iter.Seq2[*eventnodev1.DirectoryChange, error] {
@@ -53,7 +65,7 @@ func Guild(ctx context.Context, c *cache.Cache, id discord.Snowflake) iter.Seq2[
 			yield(nil, err)
 			return
 		}
-		g := &guild{known, map[discord.Snowflake]bool{}, map[discord.Snowflake]bool{}, map[discord.Snowflake]bool{}}
+		g := newGuild(known)
 		owner, err := c.User(ctx, g.OwnerID)
 		if err != nil { // he is not known, or not for now
 			owner = &discord.User{ID: g.OwnerID}
@@ -74,14 +86,18 @@ func (g *guild) put() *eventnodev1.DirectoryChange {
 func (g *guild) eachRole(yield func(*eventnodev1.DirectoryChange, error) bool) bool {
 	for _, r := range g.Roles {
 		g.roles[r.ID] = true
-		if !yield(directory.PutRole(&eventnodev1.DirectoryRole{
-			Id: uint64(r.ID), GuildId: uint64(g.ID), Name: r.Name, Position: uint32(max(r.Position, 0)), Hoist: r.Hoist,
-			Permissions: uint64(r.Permissions), Color: uint32(r.Color), Mentionable: r.Mentionable,
-		}), nil) {
+		if !yield(g.role(&r), nil) {
 			return false
 		}
 	}
 	return true
+}
+
+func (g *guild) role(r *discord.Role) *eventnodev1.DirectoryChange {
+	return directory.PutRole(&eventnodev1.DirectoryRole{
+		Id: uint64(r.ID), GuildId: uint64(g.ID), Name: r.Name, Position: uint32(max(r.Position, 0)), Hoist: r.Hoist,
+		Permissions: uint64(r.Permissions), Color: uint32(r.Color), Mentionable: r.Mentionable,
+	})
 }
 
 func (g *guild) eachMember(ctx context.Context, c *cache.Cache, yield func(*eventnodev1.DirectoryChange, error) bool) bool {
@@ -111,6 +127,8 @@ func (g *guild) member(m *discord.Member) *eventnodev1.DirectoryChange {
 	if !m.JoinedAt.IsZero() {
 		row.JoinedAt = timestamppb.New(m.JoinedAt)
 	}
+	slices.Sort(row.Roles)
+	row.Roles = slices.Compact(row.Roles)
 	return directory.PutMember(row)
 }
 
@@ -121,7 +139,7 @@ func (g *guild) eachChannel(ctx context.Context, c *cache.Cache, categories bool
 		case err != nil:
 			yield(nil, err)
 			return false
-		case ch.ThreadMetadata != nil || ch.Type >= 10 && ch.Type <= 12:
+		case isThread(ch):
 			continue
 		case (ch.Type == directory.Category) != categories:
 			continue
@@ -132,6 +150,10 @@ func (g *guild) eachChannel(ctx context.Context, c *cache.Cache, categories bool
 		}
 	}
 	return true
+}
+
+func isThread(c *discord.Channel) bool {
+	return c.ThreadMetadata != nil || c.Type >= 10 && c.Type <= 12
 }
 
 func (g *guild) channel(c *discord.Channel) *eventnodev1.DirectoryChange {
@@ -152,6 +174,7 @@ func (g *guild) channel(c *discord.Channel) *eventnodev1.DirectoryChange {
 			row.Overwrites = append(row.Overwrites, &eventnodev1.DirectoryOverwrite{Id: uint64(o.ID), Kind: kind, Allow: uint64(o.Allow), Deny: uint64(o.Deny)})
 		}
 	}
+	slices.SortFunc(row.Overwrites, func(a, b *eventnodev1.DirectoryOverwrite) int { return cmp.Compare(a.GetId(), b.GetId()) })
 	return directory.PutChannel(row)
 }
 

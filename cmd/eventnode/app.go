@@ -29,8 +29,10 @@ type cluster interface {
 	Locks(opts ...client.StreamsOption) eventnode.Locks
 	// Chat returns the chat service.
 	Chat() chatService
-	// Sources returns the event sources of the asked node.
+	// Sources returns the cluster's event sources.
 	Sources() eventnode.Sources
+	// Cache returns what is cached of a source.
+	Cache(source string) eventnode.Cache
 	// Close ends the connection.
 	Close() error
 }
@@ -57,11 +59,15 @@ type app struct {
 func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	a := &app{
 		stdin: stdin, stdout: stdout, stderr: stderr,
-		newServer: newNode,
-		getenv:    os.Getenv,
-		environ:   os.Environ,
+		getenv:  os.Getenv,
+		environ: os.Environ,
 	}
-	a.dial = a.dialClient
+	t, err := openTraces(ctx, a.getenv, stderr)
+	if err != nil {
+		return a.report(a.rootCommand(), err)
+	}
+	defer t.close()
+	a.dial, a.newServer = a.secured(t.dial), t.newServer
 	return a.run(ctx, args)
 }
 
@@ -115,7 +121,7 @@ Start with "eventnode dev", which runs a cluster on this machine.`,
 		a.subscribeCommand(), a.dispatchCommand(), a.groupsCommand(),
 		a.streamsCommand(), a.publishCommand(),
 		a.consumeCommand(), a.consumerGroupsCommand(), a.pendingCommand(), a.claimCommand(), a.deadCommand(),
-		a.locksCommand(), a.outboxCommand(), a.chatCommand(), a.sessionsCommand(), a.sourceCommand(), a.shardsCommand(),
+		a.locksCommand(), a.outboxCommand(), a.chatCommand(), a.sessionsCommand(), a.sourceCommand(), a.shardsCommand(), a.cacheCommand(),
 		a.raftCommand(), a.scrubCommand(), a.backupCommand(), a.restoreCommand(),
 		a.membersCommand(), a.leaveCommand(), a.recoverCommand(),
 		a.subscriptionsCommand(), a.statusCommand(),

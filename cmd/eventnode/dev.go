@@ -25,6 +25,11 @@ type devNode struct {
 	// Gateway is empty without a chat service; Tokens is then, too.
 	Gateway string `json:"gateway,omitempty"`
 	Tokens  string `json:"tokens,omitempty"`
+	// Source is that of a node which runs shards of a bot, with the token in Token, which
+	// take events from From.
+	Source string `json:"source,omitempty"`
+	From   string `json:"from,omitempty"`
+	Token  string `json:"token,omitempty"`
 
 	Data string `json:"data"`
 	Log  string `json:"log"`
@@ -41,7 +46,7 @@ type devReadyJSON struct {
 func (a *app) devCommand() *cobra.Command {
 	var nodes int
 	var data string
-	var noChat bool
+	var noChat, demo bool
 	cmd := &cobra.Command{
 		Use:   "dev",
 		Short: "Run a local cluster until ctrl-C",
@@ -60,10 +65,15 @@ A guild with some channels is there soon after the start, unless there was one b
 What the nodes keep and log is in a temporary directory, which is removed at the
 end (but not after an error), or with --data in DIR, which is kept.
 
+--demo shows shards of a bot: n1 has the gateway, and things happen in two guilds; the
+other nodes run the bot's shards; and each event is printed, with what was before and
+what is now, and where the shards are. It needs two nodes or more.
+
 "eventnode dev kill n2" kills a node of the running cluster as a crash would, with
 SIGKILL; "eventnode dev start n2" starts it again, at its addresses, with its data.`,
 		Example: `  eventnode dev
   eventnode dev --nodes 5 --data ./cluster
+  eventnode dev --demo
   eventnode dev kill n2
   eventnode dev start n2`,
 	}
@@ -72,10 +82,14 @@ SIGKILL; "eventnode dev start n2" starts it again, at its addresses, with its da
 		if nodes < 1 || nodes > 64 {
 			return usagef("--nodes must be 1 to 64")
 		}
-		return a.dev(cmd.Context(), nodes, data, !noChat)
+		if demo && (noChat || nodes < 2) {
+			return usagef("--demo needs a chat service, and two nodes or more: leave out --no-chat, and say --nodes 3")
+		}
+		return a.dev(cmd.Context(), devKind{nodes, data, !noChat, demo})
 	}
 	cmd.Flags().IntVar(&nodes, "nodes", 3, "number of nodes")
 	cmd.Flags().BoolVar(&noChat, "no-chat", false, "without chat service and gateways")
+	cmd.Flags().BoolVar(&demo, "demo", false, "show shards of a bot, which take events from a gateway")
 	cmd.PersistentFlags().StringVar(&data, "data", "", "directory for data and logs, which is kept (default: a temporary one)")
 	cmd.AddCommand(a.devControlCommand("kill", "Kill a node of the running dev cluster",
 		"Kills a node with SIGKILL: as in a crash, it does not say goodbye to the others.", &data),
@@ -105,20 +119,28 @@ The cluster is the one that this user started last with "eventnode dev", or with
 	}
 }
 
+// devKind is which cluster dev runs.
+type devKind struct {
+	nodes      int
+	data       string
+	chat, demo bool
+}
+
 // dev runs a cluster until ctx ends.
-func (a *app) dev(ctx context.Context, count int, data string, chat bool) error {
-	dir, remove, err := devDirectory(data)
+func (a *app) dev(ctx context.Context, kind devKind) error {
+	dir, remove, err := devDirectory(kind.data)
 	if err != nil {
 		return err
 	}
-	nodes, standard, err := devNodes(count, dir, chat)
+	nodes, standard, err := devNodes(kind, dir)
 	if err != nil {
 		return err
 	}
 	if !standard {
 		a.notice(map[string]any{"notice": "default ports are taken"}, "the default ports are taken: the nodes get free ones")
 	}
-	s := newSupervisor(a, nodes, dir, data != "")
+	s := newSupervisor(a, nodes, dir, kind.data != "")
+	s.then = func(ctx context.Context) { a.devThen(ctx, kind, nodes) }
 	err = s.run(ctx, func(running []devNode) error {
 		return a.printObject(devReadyJSON{true, running}, func(w io.Writer) { writeDevReady(w, running, standard) })
 	})
@@ -128,15 +150,30 @@ func (a *app) dev(ctx context.Context, count int, data string, chat bool) error 
 	return err
 }
 
+// devThen is what is done with the nodes when they are ready.
+func (a *app) devThen(ctx context.Context, kind devKind, nodes []devNode) {
+	if kind.chat {
+		a.devFill(ctx, []string{nodes[0].RPC})
+	}
+	if kind.demo {
+		a.demo(ctx, nodes)
+	}
+}
+
 // devNodes says where the nodes will be.
-func devNodes(count int, dir string, chat bool) (nodes []devNode, standard bool, err error) {
-	addrs, standard, err := devPorts(count)
+func devNodes(kind devKind, dir string) (nodes []devNode, standard bool, err error) {
+	addrs, standard, err := devPorts(kind.nodes)
 	if err != nil {
 		return nil, false, err
 	}
-	tokens := ""
-	if chat {
+	tokens, token := "", ""
+	if kind.chat {
 		if tokens, err = devTokenFile(dir); err != nil {
+			return nil, false, err
+		}
+	}
+	if kind.demo {
+		if token, err = demoTokenFile(dir); err != nil {
 			return nil, false, err
 		}
 	}
@@ -146,7 +183,10 @@ func devNodes(count int, dir string, chat bool) (nodes []devNode, standard bool,
 			Name: name, RPC: at.rpc, Gossip: at.gossip, HTTP: at.http,
 			Data: filepath.Join(dir, name), Log: filepath.Join(dir, name+".log"),
 		}
-		if chat {
+		switch {
+		case kind.demo && i > 0:
+			n.Source, n.From, n.Token = demoSource, "ws://"+addrs[0].gateway, token
+		case kind.chat:
 			n.Gateway, n.Tokens = at.gateway, tokens
 		}
 		nodes = append(nodes, n)
@@ -177,6 +217,10 @@ func writeDevReady(w io.Writer, nodes []devNode, standard bool) {
 	}
 	_ = table.Flush() // w keeps its error
 	last, addr := nodes[len(nodes)-1], ""
+	if last.Source != "" {
+		writeDemoNext(w, nodes)
+		return
+	}
 	if !standard {
 		addr = " --addr " + nodes[0].RPC
 	}

@@ -49,12 +49,18 @@ func devTokenFile(dir string) (string, error) {
 // devFill fills the directory of a dev cluster that has none yet, as soon as that can be
 // done. A cluster whose directory could not be filled is one all the same.
 func (a *app) devFill(ctx context.Context, addrs []string) {
+	a.devLoad(ctx, addrs, devDirectoryYAML, false)
+}
+
+// devLoad puts what a file says into the directory, also into one that is there if it is
+// to be beside.
+func (a *app) devLoad(ctx context.Context, addrs []string, file []byte, beside bool) {
 	timed, cancel := context.WithTimeout(ctx, devLoadTimeout)
 	defer cancel()
 	tick := time.NewTicker(devLoadEvery)
 	defer tick.Stop()
 	for {
-		err := a.devTryFill(timed, addrs)
+		err := a.devTryLoad(timed, addrs, file, beside)
 		if err == nil || ctx.Err() != nil {
 			return
 		}
@@ -67,11 +73,11 @@ func (a *app) devFill(ctx context.Context, addrs []string) {
 	}
 }
 
-// devTryFill is one try.
-func (a *app) devTryFill(ctx context.Context, addrs []string) error {
+// devTryLoad is one try.
+func (a *app) devTryLoad(ctx context.Context, addrs []string, file []byte, beside bool) error {
 	ctx, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()
-	changes, err := directory.ParseFile(devDirectoryYAML)
+	changes, err := directory.ParseFile(file)
 	if err != nil {
 		return err
 	}
@@ -81,7 +87,10 @@ func (a *app) devTryFill(ctx context.Context, addrs []string) error {
 	}
 	defer func() { _ = c.Close() }()
 	for _, err := range c.Chat().Export(ctx) {
-		return err // nil: somebody was put there, then or before
+		if err != nil || !beside {
+			return err // nil: somebody was put there, then or before
+		}
+		break
 	}
 	_, err = c.Chat().Change(ctx, changes...)
 	return err

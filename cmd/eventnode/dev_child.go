@@ -33,10 +33,14 @@ func startChild(executable string, n devNode, seeds []string) (*child, error) {
 		return nil, err
 	}
 	defer func() { _ = log.Close() }() // the child has its own
-	args := []string{
-		"serve", "--name", n.Name, "--cluster", "dev", "--gossip", n.Gossip, "--rpc", n.RPC,
-		"--data", n.Data, "--join", strings.Join(seeds, ","), "--http", n.HTTP, "--http-ingest",
+	args := []string{"serve"}
+	if n.Source != "" {
+		args = []string{"shard", "run", "--source", n.Source, "--gateway", n.From, "--bot-token-file", n.Token,
+			"--shards", strconv.Itoa(demoShards), "--intents", strconv.Itoa(demoIntents)}
 	}
+	args = append(args,
+		"--name", n.Name, "--cluster", "dev", "--gossip", n.Gossip, "--rpc", n.RPC,
+		"--data", n.Data, "--join", strings.Join(seeds, ","), "--http", n.HTTP, "--http-ingest")
 	if n.Gateway != "" {
 		args = append(args, "--gateway", n.Gateway, "--gateway-tokens", n.Tokens)
 	}

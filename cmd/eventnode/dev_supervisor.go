@@ -34,6 +34,7 @@ type supervisor struct {
 	quit      chan struct{} // closed when run no longer receives
 	waiting   sync.WaitGroup
 	announced bool
+	then      func(ctx context.Context) // called when it is ready; returns when ctx ends
 }
 
 // devCall is a request under way.
@@ -104,9 +105,7 @@ func (s *supervisor) run(ctx context.Context, announce func([]devNode) error) er
 				return err
 			}
 			s.announced = true
-			if first := s.nodes[0]; first.Gateway != "" {
-				s.waiting.Go(func() { s.a.devFill(ctx, []string{first.RPC}) })
-			}
+			s.waiting.Go(func() { s.then(ctx) })
 		}
 	}
 }

@@ -135,11 +135,7 @@ func (a *app) connected(cmd *cobra.Command, do func(ctx context.Context, c clust
 }
 
 // dialClient is app.dial in the real program.
-func (a *app) dialClient(ctx context.Context, addrs []string, name string) (cluster, error) {
-	opts, err := a.security.options(a.getenv)
-	if err != nil {
-		return nil, err
-	}
+func dialClient(ctx context.Context, addrs []string, name string, opts ...client.Option) (cluster, error) {
 	c, err := client.Dial(ctx, addrs, append(opts, client.WithName(name), client.WithDialTimeout(dialTimeout))...)
 	if err != nil {
 		return nil, err

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"crypto/tls"
 	"os"
 	"strconv"
@@ -74,4 +75,15 @@ func clientTLS(ca, name string) (*tls.Config, error) {
 		return nil, usagef("--%s %s: %w", caFlag, ca, err)
 	}
 	return &tls.Config{MinVersion: tls.VersionTLS13, RootCAs: pool, ServerName: name}, nil
+}
+
+// secured is dial with what flags and environment say of security.
+func (a *app) secured(dial func(ctx context.Context, addrs []string, name string, opts ...client.Option) (cluster, error)) func(context.Context, []string, string) (cluster, error) {
+	return func(ctx context.Context, addrs []string, name string) (cluster, error) {
+		opts, err := a.security.options(a.getenv)
+		if err != nil {
+			return nil, err
+		}
+		return dial(ctx, addrs, name, opts...)
+	}
 }

@@ -40,13 +40,9 @@ func (f *eventFlags) options() ([]event.Option, error) {
 	if len(f.meta) == 0 {
 		return opts, nil
 	}
-	meta := make(map[string]string, len(f.meta))
-	for _, pair := range f.meta {
-		k, v, ok := strings.Cut(pair, "=")
-		if !ok || k == "" {
-			return nil, usagef("--meta %q: write key=value", pair)
-		}
-		meta[k] = v
+	meta, err := parseMeta(f.meta)
+	if err != nil {
+		return nil, err
 	}
 	return append(opts, event.WithMeta(meta)), nil
 }
@@ -92,4 +88,17 @@ func readBounded(r io.Reader, name string) ([]byte, error) {
 		err = failf(exitError, "%s is larger than %d MiB: an event cannot be", name, maxPayload>>20)
 	}
 	return data, err
+}
+
+// parseMeta reads headers, key=value.
+func parseMeta(pairs []string) (map[string]string, error) {
+	meta := make(map[string]string, len(pairs))
+	for _, pair := range pairs {
+		k, v, ok := strings.Cut(pair, "=")
+		if !ok || k == "" {
+			return nil, usagef("--meta %q: write key=value", pair)
+		}
+		meta[k] = v
+	}
+	return meta, nil
 }

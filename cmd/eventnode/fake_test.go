@@ -35,6 +35,7 @@ type fake struct {
 	durable    fakeDurable
 	chat       fakeChat
 	sources    fakeSources
+	cache      fakeCache
 
 	mu         sync.Mutex
 	topics     []string

@@ -46,7 +46,9 @@ func (v *vault) keys(keys ...string) string {
 const gossipKey = "a gossip key of 32 bytes, secret"
 
 // as are the flags of a principal's commands.
-func (v *vault) as(name string) []string { return []string{"--token-file", v.dir + "/" + name + ".token"} }
+func (v *vault) as(name string) []string {
+	return []string{"--token-file", v.dir + "/" + name + ".token"}
+}
 
 // Three nodes let each principal do what the file says, at every node, whoever leads: with
 // commands, over HTTP, and what nodes do for themselves; who has no token, or one that nobody
@@ -166,7 +168,7 @@ func TestTokenOfCommands(t *testing.T) {
 			}
 			return ""
 		}}
-		p.dial = p.dialClient
+		p.dial = p.secured(dialClient)
 		code := p.run(t.Context(), []string{"members"})
 		return result{code, stdout.String(), stderr.String()}
 	}
@@ -282,4 +284,3 @@ func (v *vault) process(stdin string, args ...string) *process {
 	v.t.Cleanup(func() { _ = p.cmd.Process.Kill() })
 	return p
 }
-

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -11,6 +12,7 @@ import (
 	"github.com/eventnode/eventnode/cache"
 	"github.com/eventnode/eventnode/node"
 	"github.com/eventnode/eventnode/shard/fleet"
+	"github.com/eventnode/eventnode/source"
 )
 
 // shardFlags are those of shard run that are about the bot.
@@ -19,6 +21,10 @@ type shardFlags struct {
 	tokenFile, shards string
 	messages          int
 }
+
+// openIntents are all of the protocol's but those that a bot has to be permitted: members,
+// presences, and what messages say.
+const openIntents = 1<<0 | 0xfc | 1<<9 | 1<<10 | 1<<11 | 1<<12 | 1<<13 | 1<<14 | 1<<16 | 1<<20 | 1<<21 | 1<<24 | 1<<25
 
 // sourceCommand is `eventnode shard`.
 func (a *app) sourceCommand() *cobra.Command {
@@ -77,7 +83,8 @@ func (f *shardFlags) add(cmd *cobra.Command) {
 	fs.StringVar(&f.source.Shard.API, "api", "", "http:// or https:// address of an API that says where the gateway is")
 	fs.StringVar(&f.tokenFile, "bot-token-file", "", "file with the bot's token")
 	fs.StringVar(&f.shards, "shards", "", `auto, a number, or some such as "0..7 of 16" (default: auto with --api, else 1)`)
-	fs.Uint64Var(&f.source.Shard.Intents, "intents", 0, "which events the bot wants, a bit each, such as 513")
+	fs.Uint64Var(&f.source.Shard.Intents, "intents", openIntents, "which events the bot wants, a bit each (default: all that need no permission)")
+	fs.Lookup("intents").DefValue = "0" // the text says it
 	fs.StringVar(&f.source.Shard.Encoding, "encoding", "json", "json or etf")
 	fs.StringVar(&f.source.Shard.Compress, "compress", "zlib-stream", "none, zlib-payload, zlib-stream or zstd-stream")
 	fs.BoolVar(&f.source.NoCache, "no-cache", false, "keep nothing: events do not say what was before")
@@ -89,9 +96,17 @@ func (f *shardFlags) finish(cmd *cobra.Command, n *serveFlags, logs io.Writer) e
 	if err := n.finish(cmd, logs); err != nil {
 		return err
 	}
-	source, err := f.config()
-	n.cfg.Sources = []node.Source{source}
-	return err
+	bot, err := f.config()
+	switch {
+	case err != nil:
+		return err
+	case cmd.Flags().Changed("cache-messages") && bot.NoCache:
+		return usagef("--cache-messages with --no-cache: leave one out")
+	case n.cfg.DataDir == "" && len(n.cfg.Seeds) == 0 && n.cfg.SeedFile == "":
+		return usagef("who runs a shard is kept by nodes with --data: give this one a directory, or have it --join a cluster that has some")
+	}
+	n.cfg.Sources = []node.Source{bot}
+	return nil
 }
 
 // config is what the flags say. Errors do not quote the token.
@@ -126,6 +141,9 @@ func (f *shardFlags) config() (node.Source, error) {
 	limit := cache.Limit{Entries: f.messages}
 	if f.messages == 0 {
 		limit.Entries = -1
+	}
+	if err := errors.Join(source.CheckName(s.Shard.Name), s.Shard.Check()); err != nil {
+		return s, usageError{err}
 	}
 	s.Cache.Limits = map[cache.Kind]cache.Limit{cache.Message: limit}
 	return s, nil

@@ -39,7 +39,7 @@ func (a *app) shardsCommand() *cobra.Command {
 one node at a time. When it moves, or its node stops, the next node goes on with its
 session, and no event is lost.
 
-Ask a node that runs the bot; one that does not names those that do.`,
+Any node may be asked.`,
 		Example: `  eventnode shards list
   eventnode shards move helper 3 --to n2
   eventnode shards stop helper 3`,
@@ -58,7 +58,7 @@ func (a *app) shardsListCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "list [SOURCE]",
 		Short: "Say where shards are, and how",
-		Long: `Lists the shards of a source, or of all that the asked node runs. SEQ is up to where
+		Long: `Lists the shards of a source, or of all that nodes run. SEQ is up to where
 events were handled when that was last kept: from there another node goes on if this one
 is killed. PIN is the node that a shard was moved to.`,
 		Example: `  eventnode shards list
@@ -80,6 +80,9 @@ is killed. PIN is the node that a shard was moved to.`,
 					for _, s := range shards {
 						list = append(list, toShardJSON(name, s))
 					}
+				}
+				if len(names) == 0 {
+					a.notice(map[string]any{"notice": "no source here"}, "the asked node runs no source: name another one with --addr, or the source, and you are told which nodes run it")
 				}
 				return printList(a, list, "SOURCE\tSHARD\tSTATE\tNODE\tPIN\tSEQ\tRESTARTS\tSINCE\tERROR", shardRow)
 			})

@@ -14,9 +14,15 @@ type fakeSources struct {
 	shards []eventnode.ShardStatus
 	asked  []string
 	hangs  bool
+	names  []string // nil: one
 }
 
-func (f *fakeSources) Sources(context.Context) ([]string, error) { return []string{"helper"}, nil }
+func (f *fakeSources) Sources(context.Context) ([]string, error) {
+	if f.names == nil {
+		return []string{"helper"}, nil
+	}
+	return f.names, nil
+}
 
 func (f *fakeSources) Shards(_ context.Context, source string) ([]eventnode.ShardStatus, error) {
 	if source != "helper" {
@@ -61,7 +67,7 @@ func TestShardsList(t *testing.T) {
 	runFake(t, f, "", "shards", "list", "helper", "--json").want(t, 0,
 		`{"source":"helper","shard":0,"shards":2,"state":"connected","node":"n1","pin":"n1","session":"s","seq":7,"kept":"1970-01-01T00:01:01Z","kept_by":"n1","since":"1970-01-01T00:01:00Z","restarts":0}`+"\n"+
 			`{"source":"helper","shard":1,"shards":2,"state":"failed","node":"n2","restarts":3,"error":"the token is not good"}`+"\n", "")
-	runFake(t, f, "", "shards", "list", "other").want(t, exitError, "", "eventnode: no node runs a source \"other\": no such source here\n")
+	runFake(t, f, "", "shards", "list", "other").want(t, exitError, "", "eventnode: no node runs a source \"other\": no such source\n")
 }
 
 // Shards are started, stopped and moved; what is not done in time is said.

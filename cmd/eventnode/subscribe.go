@@ -10,6 +10,7 @@ import (
 func (a *app) subscribeCommand() *cobra.Command {
 	var u until
 	var policy, catchUp, namespace string
+	var names, meta []string
 	var queue int
 	var format formatFlag
 	cmd := &cobra.Command{
@@ -17,7 +18,10 @@ func (a *app) subscribeCommand() *cobra.Command {
 		Short: "Print the events of topics as they are dispatched",
 		Long: `Prints the data of each event that is dispatched to one of the topics, followed
 by a newline, until ctrl-C, --count or --timeout. An event that was dispatched
-to several of the topics is printed once. Data that contains newlines cannot be
+to several of the topics is printed once. TOPIC may be a pattern: * stands for any one
+token between dots, > as the last one for one or more. Quote it, so that the shell leaves
+it as it is. --name and --meta choose among the events; others are not sent here.
+Data that contains newlines cannot be
 told from several events: use --json, which prints
 
   {"topics":["topic:orders"],"event":{...}}
@@ -43,6 +47,7 @@ then what comes. A slow reader of stdout loses nothing either. A gap is told onl
 the stream does not have it.`,
 		Example: `  eventnode subscribe topic:orders
   eventnode subscribe topic:orders topic:refunds --json
+  eventnode subscribe 'topic:orders.*' 'topic:users.>' --name order_paid --meta region=eu
   eventnode subscribe topic:orders --count 1 --timeout 30s --addr 10.0.0.5:7401
   eventnode subscribe topic:orders --catch-up log --addr 10.0.0.5:7401,10.0.0.6:7401`,
 		Args: args(1, -1, "TOPIC, such as topic:orders,"),
@@ -60,7 +65,11 @@ the stream does not have it.`,
 			if err := format.check(a); err != nil {
 				return err
 			}
-			return a.subscribe(cmd, topics, &u, &format, eventnode.WithPolicy(p), eventnode.WithQueue(queue, 0),
+			filter := eventnode.Filter{Names: names}
+			if filter.Meta, err = parseMeta(meta); err != nil {
+				return err
+			}
+			return a.subscribe(cmd, topics, &u, &format, eventnode.WithPolicy(p), eventnode.WithQueue(queue, 0), eventnode.WithFilter(filter),
 				eventnode.WithCatchUp(catchUp), eventnode.WithCatchUpNamespace(namespace))
 		},
 	}
@@ -69,6 +78,8 @@ the stream does not have it.`,
 	format.add(cmd)
 	cmd.Flags().StringVar(&policy, "policy", eventnode.PolicyBlock.String(), "when the queue is full: block, drop_oldest, drop_newest or disconnect")
 	cmd.Flags().IntVar(&queue, "queue", 0, "queue capacity in events (0: 65536)")
+	cmd.Flags().StringSliceVar(&names, "name", nil, "only events of this name; may be given several times")
+	cmd.Flags().StringArrayVar(&meta, "meta", nil, "only events with this header, key=value; may be given several times")
 	cmd.Flags().StringVar(&catchUp, "catch-up", "", "the stream to fill gaps from")
 	cmd.Flags().StringVar(&namespace, "namespace", "", "the namespace of that stream (default: the default one)")
 	return cmd

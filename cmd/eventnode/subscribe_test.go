@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"reflect"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -18,6 +19,19 @@ func TestSubscribePrintsData(t *testing.T) {
 	r.want(t, exitOK, "one\n\nthree\n", "subscribed on 3 nodes\n")
 	if strings.Join(f.topics, " ") != "topic:t topic:u" || f.options.Policy != eventnode.PolicyBlock || !f.closed {
 		t.Errorf("%v, %+v, closed %v", f.topics, f.options, f.closed)
+	}
+}
+
+// Patterns go to the node as they are, and so does what is to be left of the events.
+func TestSubscribeWithFilter(t *testing.T) {
+	f := &fake{deliveries: delivered("one")}
+	r := runFake(t, f, "", "subscribe", "topic:a.*", "topic:b.>", "--name", "x,y", "--name", "z", "--meta", "region=eu", "--meta", "k=a=b,c", "--count", "1")
+	want := eventnode.Filter{Names: []string{"x", "y", "z"}, Meta: map[string]string{"region": "eu", "k": "a=b,c"}}
+	if r.code != exitOK || !reflect.DeepEqual(f.options.Filter, want) || strings.Join(f.topics, " ") != "topic:a.* topic:b.>" {
+		t.Errorf("%+v, %v, %+v", r, f.topics, f.options.Filter)
+	}
+	if r := runFake(t, f, "", "subscribe", "topic:a", "--meta", "region"); r.code != exitUsage || !strings.Contains(r.stderr, "key=value") {
+		t.Errorf("%+v", r)
 	}
 }
 

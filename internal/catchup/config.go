@@ -15,6 +15,8 @@ type Config struct {
 	Stream string
 	// Topics are those of the live subscription. Required.
 	Topics []string
+	// Filter is that of the live subscription.
+	Filter eventnode.Filter
 	// Subscribe opens the live subscription. Required.
 	Subscribe func(ctx context.Context) (eventnode.Subscription, error)
 	// Standing is a number that changes whenever the live subscription had to be

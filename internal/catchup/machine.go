@@ -6,16 +6,18 @@ import (
 	"time"
 
 	"github.com/eventnode/eventnode"
+	"github.com/eventnode/eventnode/internal/pattern"
 )
 
 // Machine is the algorithm. See the package.
 type Machine struct {
-	cfg    Config
-	topics map[string]bool
-	out    queue
-	memory memory
-	marks  marks
-	marked uint64 // memory.added at the newest mark
+	cfg      Config
+	topics   map[string]bool
+	patterns pattern.Tree
+	out      queue
+	memory   memory
+	marks    marks
+	marked   uint64 // memory.added at the newest mark
 
 	// The rest is of the catching up under way, or of the last one.
 	catching bool
@@ -36,7 +38,9 @@ func NewMachine(cfg Config, at Place, now time.Time) *Machine {
 	b := bounds{cfg.QueueEvents, cfg.QueueBytes}
 	m := &Machine{cfg: cfg, topics: make(map[string]bool), memory: newMemory(cfg.MaxIDs), out: queue{bounds: b}, park: newPark(b)}
 	for _, t := range cfg.Topics {
-		m.topics[t] = true
+		if m.topics[t] = true; pattern.Is(t) {
+			m.patterns.Add(t)
+		}
 	}
 	m.marks = marks{{at, now}}
 	return m
@@ -167,12 +171,18 @@ func (m *Machine) Show(now time.Time, ev eventnode.StreamEvent) {
 	}
 	m.seen, m.number, m.progress = ev.Position, ev.Number, now
 	id := ev.Event.ID
-	if m.memory.has(id) || !slices.ContainsFunc(ev.Topics, func(t string) bool { return m.topics[t] }) {
+	if m.memory.has(id) || !slices.ContainsFunc(ev.Topics, m.wants) || !m.cfg.Filter.Match(ev.Event) {
 		return
 	}
 	m.park.remove(id)
 	ev.Event.Data = bytes.Clone(ev.Event.Data) // else it keeps a page of events of others
 	m.deliver(now, eventnode.Delivery{Topics: ev.Topics, Event: ev.Event})
+}
+
+// wants reports whether the subscription is to a topic, or to a pattern of it.
+func (m *Machine) wants(topic string) bool {
+	var buf [1]string
+	return m.topics[topic] || len(m.patterns.Append(buf[:0], topic)) > 0
 }
 
 // shown reports whether the stream was shown up to a mark.

@@ -22,7 +22,9 @@ type story struct {
 const topic = "topic:a"
 
 func newStory(t testing.TB, cfg Config) *story {
-	cfg.Topics = []string{topic}
+	if cfg.Topics == nil {
+		cfg.Topics = []string{topic}
+	}
 	s := &story{t: t, now: time.Unix(1_700_000_000, 0)}
 	s.Machine = NewMachine(cfg, Place{}, s.now)
 	return s
@@ -166,6 +168,18 @@ func TestOtherTopicsArePassedOver(t *testing.T) {
 	s.stream = append(s.stream, eventnode.StreamEvent{Position: eventnode.Position{MS: 9}, Number: 3, Event: made("y")})
 	s.settle(6 * time.Second)
 	s.wants("a")
+	s.isLive(true)
+}
+
+// What a pattern stands for is filled in, and what the filter does not want is not.
+func TestPatternsAndFiltersAreThoseOfTheLiveOne(t *testing.T) {
+	s := newStory(t, Config{Topics: []string{"topic:orders.*"}, Filter: eventnode.Filter{Names: []string{"a", "c"}}})
+	s.arriveGap()
+	s.record("topic:orders.eu", made("a"), made("b"))
+	s.record("topic:orders.eu.paid", made("a"))
+	s.record("topic:orders.us", made("c"))
+	s.settle(6 * time.Second)
+	s.wants("a", "c")
 	s.isLive(true)
 }
 

@@ -28,8 +28,9 @@ func TestModeOf(t *testing.T) {
 		{"", "ce-id", Binary}, {"application/json", "CE-TYPE", Binary}, {"garbage;;", "ce-x", Binary}, {"application/cloudevent", "ce-id", Binary},
 		{"application/cloudevents+json", "", Structured}, {"Application/CloudEvents+JSON; charset=UTF-8", "ce-id", Structured},
 		{"application/cloudevents-batch+json", "", Batched}, {`application/cloudevents-batch+json;charset="utf-8"`, "", Batched},
+		{"application/cloudevents+protobuf", "", ProtoStructured}, {"application/cloudevents-batch+protobuf", "ce-id", ProtoBatched},
 		{"", "", 0}, {"application/json", "", 0}, {"text/plain", "cell", 0},
-		{"application/cloudevents", "ce-id", 0}, {"application/cloudevents+xml", "ce-id", 0}, {"application/cloudevents-batch+protobuf", "", 0},
+		{"application/cloudevents", "ce-id", 0}, {"application/cloudevents+xml", "ce-id", 0}, {"application/cloudevents-batch+avro", "", 0},
 		{"application/cloudevents+json; charset=utf-16", "", 0}, {"application/cloudevents+json; x", "", 0}, {"application/cloudevents; a=b; a=c", "", 0},
 	} {
 		h := http.Header{}

@@ -5,6 +5,9 @@
 //	structured  one event                                       application/cloudevents+json
 //	batched     any number of events                            application/cloudevents-batch+json
 //
+// Structured and batched also in protobuf: application/cloudevents+protobuf and
+// application/cloudevents-batch+protobuf.
+//
 // How attributes become an event says event.ParseCloudEvent.
 //
 // # Guarantees

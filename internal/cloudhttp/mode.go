@@ -15,6 +15,8 @@ const (
 	Binary Mode = iota + 1
 	Structured
 	Batched
+	ProtoStructured
+	ProtoBatched
 )
 
 // String returns the mode's name in the binding.
@@ -26,6 +28,10 @@ func (m Mode) String() string {
 		return "structured"
 	case Batched:
 		return "batched"
+	case ProtoStructured:
+		return "structured, protobuf"
+	case ProtoBatched:
+		return "batched, protobuf"
 	}
 	return "unknown"
 }
@@ -62,13 +68,17 @@ func ModeOf(h http.Header) (Mode, error) {
 	case err != nil:
 		return 0, &UnsupportedError{fmt.Sprintf("Content-Type %.80q is malformed: %v", content, err)}
 	case charset != "" && !strings.EqualFold(charset, "utf-8") && !strings.EqualFold(charset, "us-ascii"):
-		return 0, &UnsupportedError{fmt.Sprintf("charset is %.40q: JSON is UTF-8", charset)}
+		return 0, &UnsupportedError{fmt.Sprintf("charset is %.40q: what is text here is UTF-8", charset)}
 	case base == mediaEvent+"+json":
 		return Structured, nil
 	case base == mediaBatch+"+json":
 		return Batched, nil
+	case base == mediaEvent+"+protobuf":
+		return ProtoStructured, nil
+	case base == mediaBatch+"+protobuf":
+		return ProtoBatched, nil
 	}
-	return 0, &UnsupportedError{fmt.Sprintf("Content-Type is %.80q: of CloudEvents' formats only JSON is read here, %s+json and %s+json",
+	return 0, &UnsupportedError{fmt.Sprintf("Content-Type is %.80q: of CloudEvents' formats JSON and protobuf are read here, %s+json, %[2]s+protobuf, %s+json and %[3]s+protobuf",
 		base, mediaEvent, mediaBatch)}
 }
 

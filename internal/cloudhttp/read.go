@@ -1,6 +1,7 @@
 package cloudhttp
 
 import (
+	"iter"
 	"net/http"
 
 	"github.com/eventnode/eventnode"
@@ -12,7 +13,11 @@ import (
 func Read(m Mode, h http.Header, body []byte, most int) ([]event.Event, error) {
 	switch m {
 	case Batched:
-		return readBatch(body, most)
+		return readBatch(event.ParseCloudEvents(body), most)
+	case ProtoBatched:
+		return readBatch(event.ParseCloudEventsProto(body), most)
+	case ProtoStructured:
+		return one(event.ParseCloudEventProto(body))
 	case Structured:
 		return one(event.ParseCloudEvent(body))
 	case Binary:
@@ -33,9 +38,9 @@ func one(e event.Event, err error) ([]event.Event, error) {
 }
 
 // readBatch is all or nothing.
-func readBatch(body []byte, most int) ([]event.Event, error) {
+func readBatch(events iter.Seq2[event.Event, error], most int) ([]event.Event, error) {
 	var all []event.Event
-	for e, err := range event.ParseCloudEvents(body) {
+	for e, err := range events {
 		switch {
 		case err != nil:
 			return nil, err

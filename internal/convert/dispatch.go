@@ -177,3 +177,16 @@ func SubscriptionsFromProto(infos []*eventnodev1.SubscriptionInfo) []eventnode.S
 		}
 	})
 }
+
+// FilterToProto returns the message for a filter; nil for one that wants everything.
+func FilterToProto(f eventnode.Filter) *eventnodev1.Filter {
+	if f.IsZero() {
+		return nil
+	}
+	return &eventnodev1.Filter{Names: f.Names, Meta: f.Meta}
+}
+
+// FilterFromProto is the inverse of FilterToProto.
+func FilterFromProto(f *eventnodev1.Filter) eventnode.Filter {
+	return eventnode.Filter{Names: f.GetNames(), Meta: f.GetMeta()}
+}

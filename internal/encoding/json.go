@@ -3,6 +3,8 @@ package encoding
 import (
 	"bytes"
 	"fmt"
+
+	"github.com/eventnode/eventnode/internal/jsonscan"
 )
 
 // maxDepth is how deep lists and objects may stand in each other, in both formats and
@@ -106,7 +108,10 @@ func (s *scanner) text() ([]byte, error) {
 	if err := s.want('"'); err != nil {
 		return nil, err
 	}
-	for begin := s.at - 1; s.at < len(s.data); s.at++ {
+	for begin := s.at - 1; ; s.at++ {
+		if s.at = jsonscan.Ordinary(s.data, s.at); s.at == len(s.data) {
+			return nil, s.fail("a string does not end")
+		}
 		switch c := s.data[s.at]; {
 		case c == '"':
 			s.at++
@@ -119,7 +124,6 @@ func (s *scanner) text() ([]byte, error) {
 			}
 		}
 	}
-	return nil, s.fail("a string does not end")
 }
 
 // escape steps to the last byte of what a backslash begins.

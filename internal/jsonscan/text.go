@@ -16,7 +16,7 @@ var ordinary = func() (table [256]bool) {
 // String is the index behind the string which begins at an index, with its quote.
 func String(data []byte, at int) (end int, err error) {
 	for at++; ; at++ {
-		at = ordinaries(data, at)
+		at = Ordinary(data, at)
 		switch {
 		case at >= len(data):
 			return at, wrong(at, "the end of a string")
@@ -36,8 +36,9 @@ const (
 	highs = 0x8080808080808080
 )
 
-// ordinaries is the index of the next byte that does not stand for itself in a string.
-func ordinaries(data []byte, at int) int {
+// Ordinary is the index of the next byte, from one in a string on, that does not stand for
+// itself: a quote, a backslash or a control character. Without one it is the end of data.
+func Ordinary(data []byte, at int) int {
 	for ; at+8 <= len(data); at += 8 {
 		// Of eight bytes at once, the high bit of each that is below a space, a quote or a
 		// backslash: the first one is right, and those behind it need not be.

@@ -21,6 +21,7 @@ type Bot struct {
 	cache  *cache.Cache
 	live   *source.Live
 	fleet  *fleet.Fleet
+	*normaliser
 
 	mu sync.Mutex
 	// given are the shards that have left this node, and that no other has taken over yet:
@@ -35,10 +36,17 @@ func New(cfg Config) (*Bot, error) {
 		return nil, err
 	}
 	b := &Bot{cfg: cfg, given: map[fleet.ShardID]chan struct{}{}}
-	if b.spread, err = cache.NewSpread(cache.SpreadConfig{Local: cfg.Store, Peers: peers{b}}); err != nil {
+	if b.spread, err = cache.NewSpread(cache.SpreadConfig{Local: cfg.Store, Peers: peers{b: b}}); err != nil {
 		return nil, err
 	}
-	if b.cache, err = cache.New(cache.Config{Store: cfg.Store, Reader: b.spread, Registerer: cfg.caches}); err != nil {
+	whole, err := cache.NewSpread(cache.SpreadConfig{Local: cache.Whole{From: cfg.Store}, Peers: peers{b: b, whole: true}})
+	if err != nil {
+		return nil, err
+	}
+	if b.cache, err = cache.New(cache.Config{Store: cfg.Store, Reader: b.spread, Whole: whole, Registerer: cfg.caches}); err != nil {
+		return nil, err
+	}
+	if b.normaliser, err = newNormaliser(cfg.Shard.Logger.With("source", cfg.Shard.Name), cfg.caches); err != nil {
 		return nil, err
 	}
 	if b.live, err = source.NewLive(cfg.Live, cfg.Shard.Name); err != nil {

@@ -41,6 +41,9 @@ type Config struct {
 	Memory cache.MemoryConfig
 	// Handlers are this node's. Defaults to none.
 	Handlers *source.Handlers
+	// Written is told of each payload when it is in the cache, one after the other for each
+	// shard; what it waits for, the shard waits for. Defaults to nothing.
+	Written func(ctx context.Context, p source.Payload)
 	// Window is source.Config.Window. Defaults to that.
 	Window int
 	// TakeOver bounds how long a shard waits for what another node knows of it. Defaults to
@@ -65,8 +68,8 @@ func (c Config) withDefaults() (Config, error) {
 	if c.Live == nil || c.Nodes == nil {
 		return c, fmt.Errorf("bot %s: Live and Nodes are required: %w", c.Shard.Name, eventnode.ErrInvalidArgument)
 	}
-	if c.Shard.Gateway == "" && c.Shard.API == "" {
-		return c, fmt.Errorf("bot %s: say where to connect, with Gateway or API: %w", c.Shard.Name, eventnode.ErrInvalidArgument)
+	if err := c.Shard.Check(); err != nil {
+		return c, fmt.Errorf("bot %s: %w", c.Shard.Name, err)
 	}
 	c.TakeOver, c.Linger = cmp.Or(c.TakeOver, DefaultTakeOver), cmp.Or(c.Linger, DefaultLinger)
 	if c.Shard.Logger == nil {

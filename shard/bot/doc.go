@@ -15,7 +15,10 @@
 //   - When a node is killed another one resumes from what was kept last: what was handled
 //     since comes again, with the same numbers, and old is null until things are said again.
 //     What the gateway cannot say again is told by an event named [shard.GapName].
-//   - Look-ups read what all nodes know: a guild where its shard is.
+//   - Look-ups read what all nodes know: a guild where its shard is. What has several parts is
+//     put together there, and comes in one answer.
+//   - [Service] answers on every node: one that does not run the bot asks one that does, and if
+//     that is gone the next, three at most.
 //
 // # Concurrency
 //

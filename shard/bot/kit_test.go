@@ -18,13 +18,16 @@ import (
 
 	"github.com/eventnode/eventnode"
 	"github.com/eventnode/eventnode/chat/directory"
+	"github.com/eventnode/eventnode/client"
 	"github.com/eventnode/eventnode/gateway"
 	"github.com/eventnode/eventnode/internal/memnet"
 	"github.com/eventnode/eventnode/node"
 	eventnodev1 "github.com/eventnode/eventnode/proto/eventnode/v1"
+	"github.com/eventnode/eventnode/sessions"
 	"github.com/eventnode/eventnode/shard"
 	"github.com/eventnode/eventnode/shard/bot"
 	"github.com/eventnode/eventnode/shard/fleet"
+	"github.com/eventnode/eventnode/source"
 )
 
 // The gateway's guilds: two, one of each shard.
@@ -45,19 +48,12 @@ type chatGateway struct {
 	api  *node.ChatHandle
 }
 
-func startGateway(t *testing.T) *chatGateway {
+func startGateway(t *testing.T, keeps sessions.Config) *chatGateway {
 	t.Helper()
-	tokens := filepath.Join(t.TempDir(), "tokens")
-	if err := os.WriteFile(tokens, fmt.Appendf(nil, "secret %d bot\n", botUser), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	auth, err := gateway.NewTokenFile(tokens)
-	if err != nil {
-		t.Fatal(err)
-	}
+	auth := tokens(t, fmt.Sprintf("secret %d bot\n", botUser))
 	n, err := node.New(node.Config{
 		ID: "gateway", Cluster: "chat", GossipAddress: "127.0.0.1:0", RPCAddress: "127.0.0.1:0", DataDir: t.TempDir(), Storage: node.Storage{BootstrapExpect: 1},
-		Chat: node.Chat{GatewayAddress: "127.0.0.1:0", Gateway: gateway.Config{Authenticator: auth, Limits: gateway.Limits{IdentifyInterval: -1}}},
+		Chat: node.Chat{GatewayAddress: "127.0.0.1:0", Sessions: keeps, Gateway: gateway.Config{Authenticator: auth, Limits: gateway.Limits{IdentifyInterval: -1}}},
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -87,6 +83,20 @@ func startGateway(t *testing.T) *chatGateway {
 		return err
 	})
 	return g
+}
+
+// tokens is a gateway's token file.
+func tokens(t *testing.T, text string) *gateway.TokenFile {
+	t.Helper()
+	file := filepath.Join(t.TempDir(), "tokens")
+	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	auth, err := gateway.NewTokenFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return auth
 }
 
 // say dispatches an event of a guild.
@@ -145,6 +155,7 @@ func hostOf(i int) string { return fmt.Sprintf("10.0.0.%d", i+1) }
 
 // world is three nodes that have a bot.
 type world struct {
+	worldConfig
 	t     *testing.T
 	net   *memnet.Network
 	from  *chatGateway
@@ -191,8 +202,20 @@ func (c *conns) kill() {
 	}
 }
 
+// worldConfig is what may be otherwise.
+type worldConfig struct {
+	intents  uint64
+	handlers func(node int) *source.Handlers // nil: none
+	keeps    sessions.Config                 // of the gateway
+	chat     func() node.Chat                // of the nodes, which feed its directory; nil: they have none
+}
+
 func newWorld(t *testing.T) *world {
-	w := &world{t: t, net: memnet.New(memnet.Config{Seed: rand.Uint64()}), from: startGateway(t), nodes: make([]*botNode, 3)}
+	return newWorldOf(t, worldConfig{intents: 1<<0 | 1<<8 | 1<<9 | 1<<15, handlers: func(int) *source.Handlers { return nil }})
+}
+
+func newWorldOf(t *testing.T, cfg worldConfig) *world {
+	w := &world{worldConfig: cfg, t: t, net: memnet.New(memnet.Config{Seed: rand.Uint64()}), from: startGateway(t, cfg.keeps), nodes: make([]*botNode, 3)}
 	t.Cleanup(w.net.Close)
 	t.Cleanup(func() {
 		var ending sync.WaitGroup
@@ -224,10 +247,14 @@ func (w *world) start(i int) {
 	cfg := w.cfgs[i]
 	cfg.Network = machine{w.net.Host(hostOf(i))}
 	cfg.Sources = []node.Source{{
-		Shard:  shard.Config{Name: "helper", Token: "secret", Gateway: "ws://" + w.from.node.GatewayAddress(), Intents: 1<<0 | 1<<9 | 1<<15, Dial: made.conns.dial},
-		Shards: fleet.All(shards),
-		Fleet:  fleet.Config{Every: 100 * time.Millisecond, TTL: 4 * time.Second, Settle: 200 * time.Millisecond, IdentifyInterval: 50 * time.Millisecond},
+		Shard:    shard.Config{Name: "helper", Token: "secret", Gateway: "ws://" + w.from.node.GatewayAddress(), Intents: w.intents, Dial: made.conns.dial, Presence: &sessions.Presence{Status: sessions.Invisible}},
+		Handlers: w.handlers(i),
+		Shards:   fleet.All(shards),
+		Fleet:    fleet.Config{Every: 100 * time.Millisecond, TTL: 4 * time.Second, Settle: 200 * time.Millisecond, IdentifyInterval: 50 * time.Millisecond},
 	}}
+	if w.chat != nil {
+		cfg.Chat, cfg.Sources[0].Directory = w.chat(), true
+	}
 	var err error
 	if made.node, err = node.New(cfg); err != nil {
 		w.t.Fatal(err)
@@ -237,6 +264,34 @@ func (w *world) start(i int) {
 	if made.Bot, err = made.node.Bot(w.t.Context(), "helper"); err != nil {
 		w.t.Fatal(err)
 	}
+}
+
+// stranger starts a node of the cluster that has no bot.
+func (w *world) stranger() *node.Node {
+	w.t.Helper()
+	cfg := node.Config{
+		ID: "n9", GossipAddress: hostOf(8) + ":7400", RPCAddress: hostOf(8) + ":7401", Seeds: w.cfgs[0].Seeds, Network: machine{w.net.Host(hostOf(8))},
+	}
+	n, err := node.New(cfg)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	w.t.Cleanup(background(func(ctx context.Context) { _ = n.Run(ctx) }))
+	<-n.Ready()
+	return n
+}
+
+// client is a client of a node.
+func (w *world) client(n *node.Node) *client.Client {
+	w.t.Helper()
+	c, err := client.Dial(w.t.Context(), []string{n.RPCAddress()}, client.WithDialer(func(ctx context.Context, address string) (net.Conn, error) {
+		return w.net.Host("10.255.0.1").Dial(ctx, address)
+	}))
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	w.t.Cleanup(func() { _ = c.Close() })
+	return c
 }
 
 // stop stops a node in good order.

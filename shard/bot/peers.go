@@ -7,7 +7,10 @@ import (
 )
 
 // peers are the nodes that have the bot, to its cache.
-type peers struct{ b *Bot }
+type peers struct {
+	b     *Bot
+	whole bool
+}
 
 var _ cache.Peers = peers{}
 
@@ -29,4 +32,6 @@ func (p peers) Others() (nodes []string) {
 }
 
 // Reader implements cache.Peers.
-func (p peers) Reader(node string) cache.Reader { return remote{p.b, eventnode.NodeID(node)} }
+func (p peers) Reader(node string) cache.Reader {
+	return remote{p.b, eventnode.NodeID(node), p.whole}
+}

@@ -21,10 +21,14 @@ const answerBytes = 256 << 10
 // Answer says what this node itself knows, to a bot of the same name on another node; send
 // sends a part of it.
 func (b *Bot) Answer(ctx context.Context, req *clusterv1.SourceRequest, send func(*clusterv1.SourceResponse) error) error {
+	from := cache.Reader(b.cfg.Store)
+	if req.GetWhole() {
+		from = cache.Whole{From: from}
+	}
 	switch what := req.GetWhat().(type) {
 	case *clusterv1.SourceRequest_Read:
 		resp := &clusterv1.SourceResponse{}
-		value, err := b.cfg.Store.Read(ctx, keyFrom(what.Read))
+		value, err := from.Read(ctx, keyFrom(what.Read))
 		if err == nil {
 			resp.Entries = []*eventnodev1.CacheEntry{{Key: what.Read, Value: value}}
 		} else if !errors.Is(err, cache.ErrNotFound) {
@@ -32,11 +36,7 @@ func (b *Bot) Answer(ctx context.Context, req *clusterv1.SourceRequest, send fun
 		}
 		return send(resp)
 	case *clusterv1.SourceRequest_List:
-		resp, err := list(ctx, b.cfg.Store, what.List)
-		if err != nil {
-			return err
-		}
-		return send(&clusterv1.SourceResponse{Entries: resp.GetEntries(), Places: resp.GetPlaces()})
+		return sayList(ctx, from, what.List, send)
 	case *clusterv1.SourceRequest_Shard:
 		return b.sayShard(ctx, fleet.ShardID{Index: int(what.Shard.GetShard()), Total: int(what.Shard.GetShards())}, send)
 	default:
@@ -46,8 +46,35 @@ func (b *Bot) Answer(ctx context.Context, req *clusterv1.SourceRequest, send fun
 
 // sayShard says what is known of a shard, in parts.
 func (b *Bot) sayShard(ctx context.Context, id fleet.ShardID, send func(*clusterv1.SourceResponse) error) error {
+	return sayAll(b.OfShard(ctx, id), send)
+}
+
+// sayList says a range, in parts, or places.
+func sayList(ctx context.Context, from cache.Reader, r *eventnodev1.CacheRange, send func(*clusterv1.SourceResponse) error) error {
+	if r.GetPlaces() {
+		places, err := from.Places(ctx, kindFrom(r.GetKind()), discord.Snowflake(r.GetFrom()))
+		if err != nil {
+			return err
+		}
+		return send(&clusterv1.SourceResponse{Places: idsTo(places)})
+	}
+	entries, err := from.List(ctx, rangeFrom(r))
+	if err != nil {
+		return err
+	}
+	return sayAll(func(yield func(cache.Entry, error) bool) {
+		for _, e := range entries {
+			if !yield(e, nil) {
+				return
+			}
+		}
+	}, send)
+}
+
+// sayAll says entries, in parts of about answerBytes.
+func sayAll(entries iter.Seq2[cache.Entry, error], send func(*clusterv1.SourceResponse) error) error {
 	part, size := &clusterv1.SourceResponse{}, 0
-	for e, err := range b.OfShard(ctx, id) {
+	for e, err := range entries {
 		if err != nil {
 			return err
 		}
@@ -63,39 +90,22 @@ func (b *Bot) sayShard(ctx context.Context, id fleet.ShardID, send func(*cluster
 	return send(part)
 }
 
-// list reads a range, or places.
-func list(ctx context.Context, from cache.Reader, r *eventnodev1.CacheRange) (*eventnodev1.SourceServiceListCacheResponse, error) {
-	resp := &eventnodev1.SourceServiceListCacheResponse{}
-	if r.GetPlaces() {
-		places, err := from.Places(ctx, kindFrom(r.GetKind()), discord.Snowflake(r.GetFrom()))
-		for _, p := range places {
-			resp.Places = append(resp.Places, uint64(p))
-		}
-		return resp, err
-	}
-	entries, err := from.List(ctx, cache.Range{
-		Kind: kindFrom(r.GetKind()), In: discord.Snowflake(r.GetIn()), From: discord.Snowflake(r.GetFrom()), To: discord.Snowflake(r.GetTo()), Limit: int(r.GetLimit()),
-	})
-	for _, e := range entries {
-		resp.Entries = append(resp.Entries, entryTo(e))
-	}
-	return resp, err
-}
-
 // remote reads what another node knows.
 type remote struct {
-	b    *Bot
-	node eventnode.NodeID
+	b     *Bot
+	node  eventnode.NodeID
+	whole bool // it puts values together
 }
 
 var _ cache.Reader = remote{}
 
-// call asks for one message.
+// call asks for an answer of one part or more.
 func (r remote) call(ctx context.Context, req *clusterv1.SourceRequest) (resp *clusterv1.SourceResponse, err error) {
 	resp = &clusterv1.SourceResponse{}
-	req.Source = r.b.cfg.Shard.Name
+	req.Source, req.Whole = r.b.cfg.Shard.Name, r.whole
 	return resp, r.b.cfg.Nodes.Call(ctx, r.node, req, func(part *clusterv1.SourceResponse) error {
-		resp = part
+		resp.Entries = append(resp.Entries, part.GetEntries()...)
+		resp.Places = append(resp.Places, part.GetPlaces()...)
 		return nil
 	})
 }
@@ -124,14 +134,11 @@ func (r remote) List(ctx context.Context, what cache.Range) (entries []cache.Ent
 }
 
 // Places implements cache.Reader.
-func (r remote) Places(ctx context.Context, kind cache.Kind, from discord.Snowflake) (places []discord.Snowflake, err error) {
+func (r remote) Places(ctx context.Context, kind cache.Kind, from discord.Snowflake) ([]discord.Snowflake, error) {
 	resp, err := r.call(ctx, &clusterv1.SourceRequest{What: &clusterv1.SourceRequest_List{List: &eventnodev1.CacheRange{
 		Kind: kindTo(kind), From: uint64(from), Places: true,
 	}}})
-	for _, p := range resp.GetPlaces() {
-		places = append(places, discord.Snowflake(p))
-	}
-	return places, err
+	return idsFrom(resp.GetPlaces()), err
 }
 
 // shardOf is what another node knows of a shard.
@@ -153,29 +160,4 @@ func (r remote) shardOf(ctx context.Context, id fleet.ShardID) iter.Seq2[cache.E
 			yield(cache.Entry{}, err)
 		}
 	}
-}
-
-func kindFrom(k eventnodev1.CacheKind) cache.Kind {
-	if k <= 0 {
-		return cache.Kind(cache.Kinds) // of which there are none
-	}
-	return cache.Kind(min(int(k)-1, cache.Kinds))
-}
-
-func kindTo(k cache.Kind) eventnodev1.CacheKind { return eventnodev1.CacheKind(k) + 1 }
-
-func keyFrom(k *eventnodev1.CacheKey) cache.Key {
-	return cache.Key{Kind: kindFrom(k.GetKind()), In: discord.Snowflake(k.GetIn()), ID: discord.Snowflake(k.GetId())}
-}
-
-func keyTo(k cache.Key) *eventnodev1.CacheKey {
-	return &eventnodev1.CacheKey{Kind: kindTo(k.Kind), In: uint64(k.In), Id: uint64(k.ID)}
-}
-
-func entryFrom(e *eventnodev1.CacheEntry) cache.Entry {
-	return cache.Entry{Key: keyFrom(e.GetKey()), Value: e.GetValue()}
-}
-
-func entryTo(e cache.Entry) *eventnodev1.CacheEntry {
-	return &eventnodev1.CacheEntry{Key: keyTo(e.Key), Value: e.Value}
 }

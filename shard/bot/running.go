@@ -8,7 +8,6 @@ import (
 
 	"github.com/eventnode/eventnode"
 	"github.com/eventnode/eventnode/cache"
-	"github.com/eventnode/eventnode/discord"
 	"github.com/eventnode/eventnode/shard"
 	"github.com/eventnode/eventnode/shard/fleet"
 	"github.com/eventnode/eventnode/source"
@@ -49,14 +48,14 @@ func (b *Bot) open(ctx context.Context, o fleet.Opening) (fleet.Shard, error) {
 	}
 	cfg := b.cfg.Shard
 	cfg.Shard, cfg.Shards, cfg.Resume, cfg.Identify = o.ID.Index, o.ID.Total, at.At, permit(o.Permit)
-	cfg.Normalise = func(_ string, data []byte) ([]byte, error) { return discord.Normalise(data) }
+	cfg.Normalise = b.normalise
 	r := &running{b: b, id: o.ID}
 	var err error
 	if r.shard, err = shard.New(cfg); err != nil {
 		return nil, fmt.Errorf("%w: %w", fleet.ErrFatal, err)
 	}
 	if r.pipeline, err = source.New(source.Config{
-		Source: r.shard, Cache: b.cache, Handlers: b.cfg.Handlers, Dispatcher: b.live, After: at.Last,
+		Source: r.shard, Cache: written{b.cache, b.cfg.Written}, Handlers: b.cfg.Handlers, Dispatcher: b.live, After: at.Last,
 		Window: b.cfg.Window, Logger: cfg.Logger, Registerer: cfg.Registerer,
 	}); err != nil {
 		return nil, fmt.Errorf("%w: %w", fleet.ErrFatal, err)
@@ -71,6 +70,21 @@ func (b *Bot) open(ctx context.Context, o fleet.Opening) (fleet.Shard, error) {
 	return r, nil
 }
 
+// written is a cache that tells what was written.
+type written struct {
+	*cache.Cache
+	tell func(context.Context, source.Payload)
+}
+
+// Write implements source.Cache.
+func (w written) Write(ctx context.Context, p source.Payload) (source.Change, error) {
+	change, err := w.Cache.Write(ctx, p)
+	if w.tell != nil {
+		w.tell(ctx, p)
+	}
+	return change, err
+}
+
 // takeOver fetches what another node knows of a shard that comes from there.
 func (b *Bot) takeOver(ctx context.Context, node eventnode.NodeID, id fleet.ShardID) {
 	ctx, cancel := context.WithTimeout(ctx, b.cfg.TakeOver)
@@ -78,7 +92,7 @@ func (b *Bot) takeOver(ctx context.Context, node eventnode.NodeID, id fleet.Shar
 	err := b.cache.Forget(ctx, id.Index, id.Total) // of when it was here before
 	n := 0
 	if err == nil {
-		n, err = cache.Take(ctx, b.cfg.Store, remote{b, node}.shardOf(ctx, id))
+		n, err = cache.Take(ctx, b.cfg.Store, remote{b: b, node: node}.shardOf(ctx, id))
 	}
 	if err != nil {
 		b.cfg.Shard.Logger.WarnContext(ctx, "not all that was cached of a shard came with it: old is null of some things", "shard", id.String(), "from", node, "entries", n, "error", err)
@@ -112,7 +126,7 @@ func (r *running) Stop(ctx context.Context) { _, _ = r.shard.Stop(ctx) } // Prog
 // Progress implements fleet.Shard.
 func (r *running) Progress() fleet.Progress {
 	at := r.shard.Resume()
-	p := fleet.Progress{State: fleet.StateStarting, Session: at.Session, Seq: at.Seq}
+	p := fleet.Progress{State: fleet.StateStarting, Problem: r.shard.Trouble(), Session: at.Session, Seq: at.Seq}
 	switch {
 	case r.shard.Connected():
 		p.State = fleet.StateConnected

@@ -6,114 +6,93 @@ import (
 	"maps"
 	"slices"
 
-	"google.golang.org/protobuf/types/known/timestamppb"
-
 	"github.com/eventnode/eventnode"
 	"github.com/eventnode/eventnode/internal/apierr"
+	clusterv1 "github.com/eventnode/eventnode/proto/eventnode/cluster/v1"
 	eventnodev1 "github.com/eventnode/eventnode/proto/eventnode/v1"
-	"github.com/eventnode/eventnode/shard/fleet"
 )
 
-// Service is the gRPC service about a node's bots.
+// ServiceConfig configures a Service. All is required.
+type ServiceConfig struct {
+	// Self is this node.
+	Self eventnode.NodeID
+	// Bots are this node's, by their names. They do not change.
+	Bots map[string]*Bot
+	// Runners says which nodes run a source, sorted.
+	Runners func(ctx context.Context, source string) ([]eventnode.NodeID, error)
+	// Sources says which there are on all nodes.
+	Sources func(ctx context.Context) ([]string, error)
+	// Nodes reaches the others.
+	Nodes Nodes
+}
+
+// Service is the gRPC service about the cluster's bots. What this node does not run it has
+// another one answer.
 type Service struct {
 	eventnodev1.UnimplementedSourceServiceServer
-	bots   map[string]*Bot
-	others func(ctx context.Context, source string) ([]eventnode.NodeID, error)
+	cfg  ServiceConfig
+	here here
 }
 
 var _ eventnodev1.SourceServiceServer = (*Service)(nil)
 
-// NewService makes a Service of bots by their names, which do not change. Others says which
-// nodes have a source that this one has not.
-func NewService(bots map[string]*Bot, others func(ctx context.Context, source string) ([]eventnode.NodeID, error)) *Service {
-	return &Service{bots: bots, others: others}
-}
+// NewService makes a Service.
+func NewService(cfg ServiceConfig) *Service { return &Service{cfg: cfg, here: here{bots: cfg.Bots}} }
 
-// bot is a bot by its name.
-func (s *Service) bot(ctx context.Context, source string) (*Bot, error) {
-	if b := s.bots[source]; b != nil {
-		return b, nil
+// Answer answers another node: a call that it has passed on, or what the bot of this node
+// itself knows. Send sends a part of the answer.
+func (s *Service) Answer(ctx context.Context, req *clusterv1.SourceRequest, send func(*clusterv1.SourceResponse) error) error {
+	if call := req.GetCall(); call != nil {
+		answer, err := s.here.answer(ctx, call)
+		if err != nil {
+			return err
+		}
+		return send(&clusterv1.SourceResponse{Answer: answer})
 	}
-	if nodes, err := s.others(ctx, source); err == nil && len(nodes) > 0 {
-		return nil, fmt.Errorf("this node does not run the source %.80q: ask one that does, of %v: %w", source, nodes, eventnode.ErrSourceNotFound)
+	b, err := s.here.bot(req.GetSource())
+	if err != nil {
+		return err
 	}
-	return nil, fmt.Errorf("no node runs a source %.80q: %w", source, eventnode.ErrSourceNotFound)
+	return b.Answer(ctx, req, send)
 }
 
 // ListSources implements eventnodev1.SourceServiceServer.
-func (s *Service) ListSources(context.Context, *eventnodev1.SourceServiceListSourcesRequest) (*eventnodev1.SourceServiceListSourcesResponse, error) {
-	return &eventnodev1.SourceServiceListSourcesResponse{Sources: slices.Sorted(maps.Keys(s.bots))}, nil
+func (s *Service) ListSources(ctx context.Context, _ *eventnodev1.SourceServiceListSourcesRequest) (*eventnodev1.SourceServiceListSourcesResponse, error) {
+	names, err := s.cfg.Sources(ctx)
+	if err != nil {
+		return nil, apierr.ToStatus(fmt.Errorf("which sources there are is not known: %w", err))
+	}
+	names = slices.AppendSeq(names, maps.Keys(s.cfg.Bots)) // one that does not run yet is there, too
+	slices.Sort(names)
+	return &eventnodev1.SourceServiceListSourcesResponse{Sources: slices.Compact(names)}, nil
 }
 
 // ListShards implements eventnodev1.SourceServiceServer.
 func (s *Service) ListShards(ctx context.Context, req *eventnodev1.SourceServiceListShardsRequest) (*eventnodev1.SourceServiceListShardsResponse, error) {
-	b, err := s.bot(ctx, req.GetSource())
-	if err != nil {
-		return nil, apierr.ToStatus(err)
-	}
-	list, err := b.fleet.List(ctx)
-	resp := &eventnodev1.SourceServiceListShardsResponse{}
-	for _, st := range list {
-		resp.Shards = append(resp.Shards, statusTo(st))
-	}
-	return resp, apierr.ToStatus(err)
+	return ask(ctx, s, call{"ListShards", tryTimeout}, req, &eventnodev1.SourceServiceListShardsResponse{}, s.here.ListShards)
 }
 
 // StartShard implements eventnodev1.SourceServiceServer.
 func (s *Service) StartShard(ctx context.Context, req *eventnodev1.SourceServiceStartShardRequest) (*eventnodev1.SourceServiceStartShardResponse, error) {
-	return &eventnodev1.SourceServiceStartShardResponse{}, s.command(ctx, req.GetSource(), func(f *fleet.Fleet) error { return f.Start(ctx, int(req.GetShard())) })
+	return ask(ctx, s, call{"StartShard", 0}, req, &eventnodev1.SourceServiceStartShardResponse{}, s.here.StartShard)
 }
 
 // StopShard implements eventnodev1.SourceServiceServer.
 func (s *Service) StopShard(ctx context.Context, req *eventnodev1.SourceServiceStopShardRequest) (*eventnodev1.SourceServiceStopShardResponse, error) {
-	return &eventnodev1.SourceServiceStopShardResponse{}, s.command(ctx, req.GetSource(), func(f *fleet.Fleet) error { return f.Stop(ctx, int(req.GetShard())) })
+	return ask(ctx, s, call{"StopShard", 0}, req, &eventnodev1.SourceServiceStopShardResponse{}, s.here.StopShard)
 }
 
 // MoveShard implements eventnodev1.SourceServiceServer.
 func (s *Service) MoveShard(ctx context.Context, req *eventnodev1.SourceServiceMoveShardRequest) (*eventnodev1.SourceServiceMoveShardResponse, error) {
-	return &eventnodev1.SourceServiceMoveShardResponse{}, s.command(ctx, req.GetSource(), func(f *fleet.Fleet) error {
-		return f.Move(ctx, int(req.GetShard()), eventnode.NodeID(req.GetNode()))
-	})
-}
-
-func (s *Service) command(ctx context.Context, source string, do func(*fleet.Fleet) error) error {
-	b, err := s.bot(ctx, source)
-	if err == nil {
-		err = do(b.fleet)
-	}
-	return apierr.ToStatus(err)
+	return ask(ctx, s, call{"MoveShard", 0}, req, &eventnodev1.SourceServiceMoveShardResponse{}, s.here.MoveShard)
 }
 
 // LookUp implements eventnodev1.SourceServiceServer.
 func (s *Service) LookUp(ctx context.Context, req *eventnodev1.SourceServiceLookUpRequest) (*eventnodev1.SourceServiceLookUpResponse, error) {
-	b, err := s.bot(ctx, req.GetSource())
-	if err != nil {
-		return nil, apierr.ToStatus(err)
-	}
-	value, err := b.spread.Read(ctx, keyFrom(req.GetKey()))
-	return &eventnodev1.SourceServiceLookUpResponse{Value: value}, apierr.ToStatus(err)
+	return ask(ctx, s, call{"LookUp", tryTimeout}, req, &eventnodev1.SourceServiceLookUpResponse{}, s.here.LookUp)
 }
 
 // ListCache implements eventnodev1.SourceServiceServer.
 func (s *Service) ListCache(ctx context.Context, req *eventnodev1.SourceServiceListCacheRequest) (*eventnodev1.SourceServiceListCacheResponse, error) {
-	b, err := s.bot(ctx, req.GetSource())
-	if err != nil {
-		return nil, apierr.ToStatus(err)
-	}
-	resp, err := list(ctx, b.spread, req.GetRange())
-	return resp, apierr.ToStatus(err)
-}
-
-func statusTo(s fleet.Status) *eventnodev1.ShardStatus {
-	out := &eventnodev1.ShardStatus{
-		Shard: uint32(s.ID.Index), Shards: uint32(s.ID.Total), State: string(s.State), Node: string(s.Node), Pin: string(s.Pin),
-		Session: s.Session, Seq: s.Seq, KeptBy: string(s.KeptBy), Restarts: s.Restarts, Error: s.Err,
-	}
-	if !s.Kept.IsZero() {
-		out.KeptAt = timestamppb.New(s.Kept)
-	}
-	if !s.Since.IsZero() {
-		out.Since = timestamppb.New(s.Since)
-	}
-	return out
+	return ask(ctx, s, call{"ListCache", tryTimeout}, req, &eventnodev1.SourceServiceListCacheResponse{}, s.here.ListCache)
 }

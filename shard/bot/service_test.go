@@ -25,7 +25,7 @@ func service(t *testing.T, n *node.Node, opts ...grpc.DialOption) eventnodev1.So
 	return eventnodev1.NewSourceServiceClient(conn)
 }
 
-// Over gRPC any node that runs a source says where its shards are, has them stop, start and
+// Over gRPC any node says where its shards are, has them stop, start and
 // move, and reads what all caches know.
 func TestService(t *testing.T) {
 	w := newWorld(t)
@@ -67,7 +67,7 @@ func TestService(t *testing.T) {
 		t.Errorf("%d guilds, %v", len(all.GetEntries()), err)
 	}
 	for what, err := range map[error]error{
-		eventnode.ErrSourceNotFound: second(api.ListShards(t.Context(), &eventnodev1.SourceServiceListShardsRequest{Source: "nobody's"})),
+		eventnode.ErrSourceNotFound: second(api.ListShards(t.Context(), &eventnodev1.SourceServiceListShardsRequest{Source: "nobody"})),
 		eventnode.ErrNoRunner:       second(api.MoveShard(t.Context(), &eventnodev1.SourceServiceMoveShardRequest{Source: "helper", Node: "nowhere"})),
 		eventnode.ErrNotCached:      second(api.LookUp(t.Context(), &eventnodev1.SourceServiceLookUpRequest{Source: "helper", Key: &eventnodev1.CacheKey{Kind: key.GetKind(), Id: 1}})),
 	} {

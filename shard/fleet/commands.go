@@ -126,7 +126,7 @@ func (f *Fleet) ready(ctx context.Context) (plan, error) {
 		next := f.bell.next()
 		p, known := f.control.now()
 		f.mu.Lock()
-		seen := !f.seen.IsZero()
+		seen, why := !f.seen.IsZero(), f.unasked
 		f.mu.Unlock()
 		select {
 		case <-f.ended:
@@ -140,7 +140,7 @@ func (f *Fleet) ready(ctx context.Context) (plan, error) {
 		case <-next:
 		case <-f.ended:
 		case <-ctx.Done():
-			return p, fmt.Errorf("the shards of %s are not known yet: %w: %w", f.cfg.Source, eventnode.ErrUnavailable, context.Cause(ctx))
+			return p, fmt.Errorf("the shards of %s are not known yet%s: %w: %w", f.cfg.Source, why, eventnode.ErrUnavailable, context.Cause(ctx))
 		}
 	}
 }

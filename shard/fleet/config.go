@@ -87,6 +87,8 @@ type Shard interface {
 type Progress struct {
 	// State is StateStarting, StateResuming or StateConnected.
 	State State
+	// Problem is why it is not connected, for people. Empty: it is, or nothing is in the way.
+	Problem string
 	// Session, of at most 256 bytes, and Seq are for people.
 	Session string
 	Seq     uint64

@@ -128,13 +128,22 @@ func (f *Fleet) agreed(p plan) bool {
 	return f.cfg.Shards == Auto() || f.view.specs()[p.Spec] || time.Since(f.seen) < f.cfg.Settle
 }
 
+// heard notes why nobody says how many shards there should be.
+func (f *Fleet) heard(err error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.unasked = ""; err != nil {
+		f.unasked = ": " + clip(err.Error(), maxReason)
+	}
+}
+
 // agree sees to it that the plan says which shards there are. Who is first decides.
 func (f *Fleet) agree(ctx context.Context) {
 	patiently(ctx, f.cfg.Logger, "agree on how many shards there are", func() error {
 		spec := f.cfg.Shards
 		if spec == Auto() {
 			a, err := f.adviser.get(ctx, func(a Advice) bool { return a.Shards > 0 })
-			if err != nil {
+			if f.heard(err); err != nil {
 				return err
 			}
 			if spec = All(max(a.Shards, 1)); spec.Check() != nil {

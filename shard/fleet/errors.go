@@ -1,6 +1,7 @@
 package fleet
 
 import (
+	"context"
 	"errors"
 	"fmt"
 
@@ -31,7 +32,7 @@ var (
 var (
 	errDrain   = errors.New("the time to finish what was taken in is over")
 	errByself  = errors.New("it ended by itself")
-	errStopped = errors.New("the fleet stops")
+	errStopped = fmt.Errorf("the fleet stops: %w", context.Canceled) // what was under way was not refused
 )
 
 func invalid(format string, args ...any) error {

@@ -39,6 +39,7 @@ type Fleet struct {
 	settled settling
 	workers map[int]*worker
 	leaving bool
+	unasked string // why nobody has said how many shards there are; empty: nothing is in the way
 
 	placed   map[int]eventnode.NodeID
 	placedAt eventnode.Position // of the plan by which they were

@@ -62,7 +62,9 @@ func (s Spec) Check() error {
 		return nil
 	case s.Total > MaxShards:
 		return &eventnode.LimitError{Limit: "max_shards", Max: MaxShards, Got: s.Total}
-	case s.Total < 1 || s.First < 0 || s.Last < s.First || s.Last >= s.Total:
+	case s.Total < 1:
+		return fmt.Errorf("there is at least one shard, not %d: %w", s.Total, eventnode.ErrInvalidArgument)
+	case s.First < 0 || s.Last < s.First || s.Last >= s.Total:
 		return fmt.Errorf("shards %d..%d of %d: they are numbered from 0 on, below their count: %w", s.First, s.Last, s.Total, eventnode.ErrInvalidArgument)
 	}
 	return nil

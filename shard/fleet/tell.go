@@ -17,6 +17,7 @@ type told struct {
 	groups Groups
 	scope  eventnode.Scope
 	runner *post
+	named  bool // the runner is in the source's group among all sources
 	shards map[int]*post
 }
 
@@ -52,6 +53,9 @@ func (f *Fleet) tellOnce(ctx context.Context, t *told) (err error) {
 	runner := runnerMeta{Spec: f.cfg.Shards, Leaving: f.leaving}
 	f.mu.Unlock()
 	if t.runner, err = t.say(ctx, t.runner, groupRunners, encode(runner)); err != nil {
+		return err
+	}
+	if err := t.name(ctx, f.cfg.Source); err != nil {
 		return err
 	}
 	present, states := map[int]bool{}, map[State]int{}
@@ -97,6 +101,16 @@ func (t *told) say(ctx context.Context, p *post, group, meta string) (*post, err
 		return nil, err
 	}
 	return &post{m, meta}, nil
+}
+
+// name tells that there is a source of this name.
+func (t *told) name(ctx context.Context, source string) error {
+	if t.named {
+		return nil
+	}
+	_, err := t.groups.Scope(scopeSources).Join(ctx, source, []eventnode.Member{t.runner.member})
+	t.named = err == nil
+	return err
 }
 
 // close takes all back.

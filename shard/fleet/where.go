@@ -49,5 +49,18 @@ func Runners(ctx context.Context, g Groups, source string) (nodes []eventnode.No
 	return slices.Compact(nodes), nil
 }
 
+// Sources is which sources nodes run, as a node has heard.
+func Sources(ctx context.Context, g Groups) (names []string, err error) {
+	groups, err := g.Scope(scopeSources).Groups(ctx)
+	for _, of := range groups {
+		names = append(names, of.Group)
+	}
+	slices.Sort(names)
+	return names, err
+}
+
+// scopeSources has a group for each source: the nodes that run it.
+const scopeSources = "shards"
+
 // scopeOf is the scope of a source's groups.
 func scopeOf(source string) string { return "shards." + source }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"math/rand/v2"
+	"strings"
 	"sync"
 	"time"
 
@@ -159,9 +160,10 @@ func (w *worker) handOver(ctx context.Context) {
 // giveUp notes in the plan that the shard cannot go on. Until that is done nobody else gets
 // the lease.
 func (w *worker) giveUp(ctx context.Context, why error) (again bool) {
-	w.set(StateFailed, why.Error())
-	w.f.cfg.Logger.ErrorContext(ctx, "a shard cannot go on: mend that, then start it", "shard", w.id.String(), "error", clip(why.Error(), maxMetaError))
-	f := failure{Node: w.f.cfg.Node.ID, Reason: clip(why.Error(), maxReason), At: time.Now().UnixMilli()}
+	reason := strings.TrimPrefix(why.Error(), ErrFatal.Error()+": ") // the state says that
+	w.set(StateFailed, reason)
+	w.f.cfg.Logger.ErrorContext(ctx, "a shard cannot go on: mend that, then start it", "shard", w.id.String(), "error", clip(reason, maxMetaError))
+	f := failure{Node: w.f.cfg.Node.ID, Reason: clip(reason, maxReason), At: time.Now().UnixMilli()}
 	if k, ok := w.keep(); ok {
 		w.f.keeper.put(k)
 	}

@@ -141,7 +141,11 @@ func (w *worker) meta() shardMeta {
 	if w.shard != nil && w.state != StateStopping && p.State.running() && p.State != w.state {
 		w.state, w.since = p.State, time.Now()
 	}
+	problem := w.problem
+	if w.shard != nil && problem == "" {
+		problem = clip(p.Problem, maxMetaError)
+	}
 	return shardMeta{
-		Shard: w.id.Index, Total: w.id.Total, State: w.state, Since: w.since.UnixMilli(), Restarts: w.restarts, Error: w.problem,
+		Shard: w.id.Index, Total: w.id.Total, State: w.state, Since: w.since.UnixMilli(), Restarts: w.restarts, Error: problem,
 	}
 }

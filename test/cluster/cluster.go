@@ -33,6 +33,10 @@ type Config struct {
 	// GatewayTokens is a file of tokens: each process has a chat service and a gateway, at
 	// Node.GatewayAddress, whose clients have these. For Processes with Storage.
 	GatewayTokens string
+	// ShardRun, if it returns some flags for a node, has that one run `eventnode shard run`
+	// with them, instead of `eventnode serve`: it runs shards of a bot, and has no gateway.
+	// The addresses of all nodes are known by then. For Processes with Storage.
+	ShardRun func(c *Cluster, node string) []string
 	// Dir is for data and logs. Defaults to a directory that is removed when the
 	// test ends.
 	Dir string
@@ -43,7 +47,8 @@ type Config struct {
 	// Configure changes a node's configuration before each start. Not for
 	// Processes.
 	Configure func(name string, cfg *node.Config)
-	// Args are added to each process's command line. For Processes.
+	// Args are added to the command line of each process that runs `eventnode serve`. For
+	// Processes.
 	Args []string
 	// Data names data directories of nodes that are not to begin with empty ones. For
 	// Processes.

@@ -20,7 +20,8 @@
 // Kill is SIGKILL, Pause is SIGSTOP. Their network cannot be broken, unless each has
 // a machine of its own (Config.Hosts: network namespaces, on Linux, as root); else
 // the methods that would do so fail the test. With Config.HTTP they take CloudEvents, with
-// Config.GatewayTokens clients of the chat service.
+// Config.GatewayTokens clients of the chat service, and with Config.ShardRun run shards of
+// a bot.
 //
 // # Durable streams
 //

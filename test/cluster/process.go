@@ -130,7 +130,14 @@ func (p *processes) command(n *Node) (*exec.Cmd, error) {
 
 func (p *processes) args(n *Node) []string {
 	own := p.ports[n.name]
-	args := []string{"serve", "--name", n.name, "--gossip", own.gossip, "--rpc", own.rpc, "--data", n.DataDir()}
+	command, shards := []string{"serve"}, []string(nil)
+	if p.cfg.ShardRun != nil {
+		shards = p.cfg.ShardRun(n.c, n.name)
+	}
+	if len(shards) > 0 {
+		command = []string{"shard", "run"}
+	}
+	args := append(command, "--name", n.name, "--gossip", own.gossip, "--rpc", own.rpc, "--data", n.DataDir())
 	for _, other := range n.c.nodes {
 		args = append(args, "--join", p.ports[other.name].gossip)
 	}
@@ -139,6 +146,9 @@ func (p *processes) args(n *Node) []string {
 	}
 	if p.cfg.HTTP {
 		args = append(args, "--http", own.http, "--http-ingest")
+	}
+	if len(shards) > 0 {
+		return append(args, shards...)
 	}
 	if p.cfg.GatewayTokens != "" {
 		args = append(args, "--gateway", own.gateway, "--gateway-tokens", p.cfg.GatewayTokens)

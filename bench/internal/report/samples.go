@@ -62,6 +62,7 @@ var order = [...]suite.System{
 	suite.Eventnode, suite.NATS, suite.PG, suite.Relay,
 	suite.JetStreamR3, suite.JetStreamR3Sync, suite.JetStreamR1, suite.RedisEverysec, suite.RedisAlways,
 	suite.PostgreSQLLoop, suite.WSLoop, suite.WSParallel,
+	suite.EventnodeHandled, suite.Discordgo, suite.DiscordgoPlain,
 }
 
 // systemsOf are those that run a workload or once did: the known ones in order,
@@ -114,6 +115,10 @@ func title(s suite.System) string {
 		return "WebSocket, loop"
 	case suite.WSParallel:
 		return "WebSocket, parallel"
+	case suite.EventnodeHandled:
+		return "eventnode, handlers only"
+	case suite.DiscordgoPlain:
+		return "discordgo, no messages"
 	default:
 		return string(s)
 	}

@@ -37,6 +37,12 @@ const (
 	// goroutine and in one for each processor.
 	WSLoop     System = "websocket-loop"
 	WSParallel System = "websocket-loops"
+	// A shard's pipeline without its last step, to consumers on other nodes: what a library
+	// in one process does.
+	EventnodeHandled System = "eventnode-handled"
+	// The library discordgo, whose state keeps messages, and as it comes: then it keeps none.
+	Discordgo      System = "discordgo"
+	DiscordgoPlain System = "discordgo-plain"
 )
 
 // Metric is one measured quantity. Its name ends in its unit.

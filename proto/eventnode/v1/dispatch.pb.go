@@ -792,7 +792,8 @@ type OpenSubscription struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The client's number for it, unique on the stream, not 0.
 	Subscription uint64 `protobuf:"varint,1,opt,name=subscription,proto3" json:"subscription,omitempty"`
-	// At least one, each "kind:key".
+	// At least one, each "kind:key", or a pattern: with a token "*" in the key for any one
+	// token between dots, or ">" as the last one for one or more. At most 16 tokens.
 	Topics []string `protobuf:"bytes,2,rep,name=topics,proto3" json:"topics,omitempty"`
 	// What happens when the queue is full.
 	Policy Policy `protobuf:"varint,3,opt,name=policy,proto3,enum=eventnode.v1.Policy" json:"policy,omitempty"`
@@ -808,7 +809,9 @@ type OpenSubscription struct {
 	// subscription that is not read does not hold up the others of its stream. A
 	// message with envelopes or gaps takes the bytes of its envelopes, 64 for each
 	// gap, and 64. Absent: no bound but gRPC's.
-	Window        *uint64 `protobuf:"varint,8,opt,name=window,proto3,oneof" json:"window,omitempty"`
+	Window *uint64 `protobuf:"varint,8,opt,name=window,proto3,oneof" json:"window,omitempty"`
+	// What is wanted of the topics' events. Absent: everything.
+	Filter        *Filter `protobuf:"bytes,9,opt,name=filter,proto3" json:"filter,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -899,6 +902,69 @@ func (x *OpenSubscription) GetWindow() uint64 {
 	return 0
 }
 
+func (x *OpenSubscription) GetFilter() *Filter {
+	if x != nil {
+		return x.Filter
+	}
+	return nil
+}
+
+// Filter is what a subscription wants. An event must have one of the names, if there are
+// any, and each of the values of meta.
+type Filter struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Names of events, as they stand. At most 64.
+	Names []string `protobuf:"bytes,1,rep,name=names,proto3" json:"names,omitempty"`
+	// Values of the event's meta, by key. At most 16, each of at most 1,024 bytes with its key.
+	Meta          map[string]string `protobuf:"bytes,2,rep,name=meta,proto3" json:"meta,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Filter) Reset() {
+	*x = Filter{}
+	mi := &file_eventnode_v1_dispatch_proto_msgTypes[11]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Filter) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Filter) ProtoMessage() {}
+
+func (x *Filter) ProtoReflect() protoreflect.Message {
+	mi := &file_eventnode_v1_dispatch_proto_msgTypes[11]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Filter.ProtoReflect.Descriptor instead.
+func (*Filter) Descriptor() ([]byte, []int) {
+	return file_eventnode_v1_dispatch_proto_rawDescGZIP(), []int{11}
+}
+
+func (x *Filter) GetNames() []string {
+	if x != nil {
+		return x.Names
+	}
+	return nil
+}
+
+func (x *Filter) GetMeta() map[string]string {
+	if x != nil {
+		return x.Meta
+	}
+	return nil
+}
+
 // SubscriptionCredit adds to a subscription's window. What has none, and what is
 // not open any more, it does not change.
 type SubscriptionCredit struct {
@@ -914,7 +980,7 @@ type SubscriptionCredit struct {
 
 func (x *SubscriptionCredit) Reset() {
 	*x = SubscriptionCredit{}
-	mi := &file_eventnode_v1_dispatch_proto_msgTypes[11]
+	mi := &file_eventnode_v1_dispatch_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -926,7 +992,7 @@ func (x *SubscriptionCredit) String() string {
 func (*SubscriptionCredit) ProtoMessage() {}
 
 func (x *SubscriptionCredit) ProtoReflect() protoreflect.Message {
-	mi := &file_eventnode_v1_dispatch_proto_msgTypes[11]
+	mi := &file_eventnode_v1_dispatch_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -939,7 +1005,7 @@ func (x *SubscriptionCredit) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SubscriptionCredit.ProtoReflect.Descriptor instead.
 func (*SubscriptionCredit) Descriptor() ([]byte, []int) {
-	return file_eventnode_v1_dispatch_proto_rawDescGZIP(), []int{11}
+	return file_eventnode_v1_dispatch_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *SubscriptionCredit) GetSubscription() uint64 {
@@ -967,7 +1033,7 @@ type CloseSubscription struct {
 
 func (x *CloseSubscription) Reset() {
 	*x = CloseSubscription{}
-	mi := &file_eventnode_v1_dispatch_proto_msgTypes[12]
+	mi := &file_eventnode_v1_dispatch_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -979,7 +1045,7 @@ func (x *CloseSubscription) String() string {
 func (*CloseSubscription) ProtoMessage() {}
 
 func (x *CloseSubscription) ProtoReflect() protoreflect.Message {
-	mi := &file_eventnode_v1_dispatch_proto_msgTypes[12]
+	mi := &file_eventnode_v1_dispatch_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -992,7 +1058,7 @@ func (x *CloseSubscription) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CloseSubscription.ProtoReflect.Descriptor instead.
 func (*CloseSubscription) Descriptor() ([]byte, []int) {
-	return file_eventnode_v1_dispatch_proto_rawDescGZIP(), []int{12}
+	return file_eventnode_v1_dispatch_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *CloseSubscription) GetSubscription() uint64 {
@@ -1022,7 +1088,7 @@ type SubscribeResponse struct {
 
 func (x *SubscribeResponse) Reset() {
 	*x = SubscribeResponse{}
-	mi := &file_eventnode_v1_dispatch_proto_msgTypes[13]
+	mi := &file_eventnode_v1_dispatch_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1034,7 +1100,7 @@ func (x *SubscribeResponse) String() string {
 func (*SubscribeResponse) ProtoMessage() {}
 
 func (x *SubscribeResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_eventnode_v1_dispatch_proto_msgTypes[13]
+	mi := &file_eventnode_v1_dispatch_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1047,7 +1113,7 @@ func (x *SubscribeResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SubscribeResponse.ProtoReflect.Descriptor instead.
 func (*SubscribeResponse) Descriptor() ([]byte, []int) {
-	return file_eventnode_v1_dispatch_proto_rawDescGZIP(), []int{13}
+	return file_eventnode_v1_dispatch_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *SubscribeResponse) GetSubscription() uint64 {
@@ -1098,7 +1164,7 @@ type SubscriptionOpened struct {
 
 func (x *SubscriptionOpened) Reset() {
 	*x = SubscriptionOpened{}
-	mi := &file_eventnode_v1_dispatch_proto_msgTypes[14]
+	mi := &file_eventnode_v1_dispatch_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1110,7 +1176,7 @@ func (x *SubscriptionOpened) String() string {
 func (*SubscriptionOpened) ProtoMessage() {}
 
 func (x *SubscriptionOpened) ProtoReflect() protoreflect.Message {
-	mi := &file_eventnode_v1_dispatch_proto_msgTypes[14]
+	mi := &file_eventnode_v1_dispatch_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1123,7 +1189,7 @@ func (x *SubscriptionOpened) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SubscriptionOpened.ProtoReflect.Descriptor instead.
 func (*SubscriptionOpened) Descriptor() ([]byte, []int) {
-	return file_eventnode_v1_dispatch_proto_rawDescGZIP(), []int{14}
+	return file_eventnode_v1_dispatch_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *SubscriptionOpened) GetNodes() uint32 {
@@ -1155,7 +1221,7 @@ type SubscriptionClosed struct {
 
 func (x *SubscriptionClosed) Reset() {
 	*x = SubscriptionClosed{}
-	mi := &file_eventnode_v1_dispatch_proto_msgTypes[15]
+	mi := &file_eventnode_v1_dispatch_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1167,7 +1233,7 @@ func (x *SubscriptionClosed) String() string {
 func (*SubscriptionClosed) ProtoMessage() {}
 
 func (x *SubscriptionClosed) ProtoReflect() protoreflect.Message {
-	mi := &file_eventnode_v1_dispatch_proto_msgTypes[15]
+	mi := &file_eventnode_v1_dispatch_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1180,7 +1246,7 @@ func (x *SubscriptionClosed) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SubscriptionClosed.ProtoReflect.Descriptor instead.
 func (*SubscriptionClosed) Descriptor() ([]byte, []int) {
-	return file_eventnode_v1_dispatch_proto_rawDescGZIP(), []int{15}
+	return file_eventnode_v1_dispatch_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *SubscriptionClosed) GetReason() string {
@@ -1219,7 +1285,7 @@ type Gap struct {
 
 func (x *Gap) Reset() {
 	*x = Gap{}
-	mi := &file_eventnode_v1_dispatch_proto_msgTypes[16]
+	mi := &file_eventnode_v1_dispatch_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1231,7 +1297,7 @@ func (x *Gap) String() string {
 func (*Gap) ProtoMessage() {}
 
 func (x *Gap) ProtoReflect() protoreflect.Message {
-	mi := &file_eventnode_v1_dispatch_proto_msgTypes[16]
+	mi := &file_eventnode_v1_dispatch_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1244,7 +1310,7 @@ func (x *Gap) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Gap.ProtoReflect.Descriptor instead.
 func (*Gap) Descriptor() ([]byte, []int) {
-	return file_eventnode_v1_dispatch_proto_rawDescGZIP(), []int{16}
+	return file_eventnode_v1_dispatch_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *Gap) GetNode() string {
@@ -1281,7 +1347,7 @@ type ListSubscriptionsRequest struct {
 
 func (x *ListSubscriptionsRequest) Reset() {
 	*x = ListSubscriptionsRequest{}
-	mi := &file_eventnode_v1_dispatch_proto_msgTypes[17]
+	mi := &file_eventnode_v1_dispatch_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1293,7 +1359,7 @@ func (x *ListSubscriptionsRequest) String() string {
 func (*ListSubscriptionsRequest) ProtoMessage() {}
 
 func (x *ListSubscriptionsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_eventnode_v1_dispatch_proto_msgTypes[17]
+	mi := &file_eventnode_v1_dispatch_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1306,7 +1372,7 @@ func (x *ListSubscriptionsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListSubscriptionsRequest.ProtoReflect.Descriptor instead.
 func (*ListSubscriptionsRequest) Descriptor() ([]byte, []int) {
-	return file_eventnode_v1_dispatch_proto_rawDescGZIP(), []int{17}
+	return file_eventnode_v1_dispatch_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *ListSubscriptionsRequest) GetTopic() string {
@@ -1336,7 +1402,7 @@ type ListSubscriptionsResponse struct {
 
 func (x *ListSubscriptionsResponse) Reset() {
 	*x = ListSubscriptionsResponse{}
-	mi := &file_eventnode_v1_dispatch_proto_msgTypes[18]
+	mi := &file_eventnode_v1_dispatch_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1348,7 +1414,7 @@ func (x *ListSubscriptionsResponse) String() string {
 func (*ListSubscriptionsResponse) ProtoMessage() {}
 
 func (x *ListSubscriptionsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_eventnode_v1_dispatch_proto_msgTypes[18]
+	mi := &file_eventnode_v1_dispatch_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1361,7 +1427,7 @@ func (x *ListSubscriptionsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListSubscriptionsResponse.ProtoReflect.Descriptor instead.
 func (*ListSubscriptionsResponse) Descriptor() ([]byte, []int) {
-	return file_eventnode_v1_dispatch_proto_rawDescGZIP(), []int{18}
+	return file_eventnode_v1_dispatch_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *ListSubscriptionsResponse) GetSubscriptions() []*SubscriptionInfo {
@@ -1403,7 +1469,7 @@ type SubscriptionInfo struct {
 
 func (x *SubscriptionInfo) Reset() {
 	*x = SubscriptionInfo{}
-	mi := &file_eventnode_v1_dispatch_proto_msgTypes[19]
+	mi := &file_eventnode_v1_dispatch_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1415,7 +1481,7 @@ func (x *SubscriptionInfo) String() string {
 func (*SubscriptionInfo) ProtoMessage() {}
 
 func (x *SubscriptionInfo) ProtoReflect() protoreflect.Message {
-	mi := &file_eventnode_v1_dispatch_proto_msgTypes[19]
+	mi := &file_eventnode_v1_dispatch_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1428,7 +1494,7 @@ func (x *SubscriptionInfo) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SubscriptionInfo.ProtoReflect.Descriptor instead.
 func (*SubscriptionInfo) Descriptor() ([]byte, []int) {
-	return file_eventnode_v1_dispatch_proto_rawDescGZIP(), []int{19}
+	return file_eventnode_v1_dispatch_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *SubscriptionInfo) GetNode() string {
@@ -1530,7 +1596,7 @@ const file_eventnode_v1_dispatch_proto_rawDesc = "" +
 	"\x04open\x18\x01 \x01(\v2\x1e.eventnode.v1.OpenSubscriptionH\x00R\x04open\x127\n" +
 	"\x05close\x18\x02 \x01(\v2\x1f.eventnode.v1.CloseSubscriptionH\x00R\x05close\x12:\n" +
 	"\x06credit\x18\x03 \x01(\v2 .eventnode.v1.SubscriptionCreditH\x00R\x06creditB\t\n" +
-	"\arequest\"\xb8\x02\n" +
+	"\arequest\"\xe6\x02\n" +
 	"\x10OpenSubscription\x12\"\n" +
 	"\fsubscription\x18\x01 \x01(\x04R\fsubscription\x12\x16\n" +
 	"\x06topics\x18\x02 \x03(\tR\x06topics\x12,\n" +
@@ -1540,8 +1606,15 @@ const file_eventnode_v1_dispatch_proto_rawDesc = "" +
 	"queueBytes\x126\n" +
 	"\tmax_block\x18\x06 \x01(\v2\x19.google.protobuf.DurationR\bmaxBlock\x12\x16\n" +
 	"\x06holder\x18\a \x01(\tR\x06holder\x12\x1b\n" +
-	"\x06window\x18\b \x01(\x04H\x00R\x06window\x88\x01\x01B\t\n" +
-	"\a_window\"N\n" +
+	"\x06window\x18\b \x01(\x04H\x00R\x06window\x88\x01\x01\x12,\n" +
+	"\x06filter\x18\t \x01(\v2\x14.eventnode.v1.FilterR\x06filterB\t\n" +
+	"\a_window\"\x8b\x01\n" +
+	"\x06Filter\x12\x14\n" +
+	"\x05names\x18\x01 \x03(\tR\x05names\x122\n" +
+	"\x04meta\x18\x02 \x03(\v2\x1e.eventnode.v1.Filter.MetaEntryR\x04meta\x1a7\n" +
+	"\tMetaEntry\x12\x10\n" +
+	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
+	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"N\n" +
 	"\x12SubscriptionCredit\x12\"\n" +
 	"\fsubscription\x18\x01 \x01(\x04R\fsubscription\x12\x14\n" +
 	"\x05bytes\x18\x02 \x01(\x04R\x05bytes\"7\n" +
@@ -1615,7 +1688,7 @@ func file_eventnode_v1_dispatch_proto_rawDescGZIP() []byte {
 }
 
 var file_eventnode_v1_dispatch_proto_enumTypes = make([]protoimpl.EnumInfo, 2)
-var file_eventnode_v1_dispatch_proto_msgTypes = make([]protoimpl.MessageInfo, 22)
+var file_eventnode_v1_dispatch_proto_msgTypes = make([]protoimpl.MessageInfo, 24)
 var file_eventnode_v1_dispatch_proto_goTypes = []any{
 	(Policy)(0),                       // 0: eventnode.v1.Policy
 	(GapReason)(0),                    // 1: eventnode.v1.GapReason
@@ -1630,59 +1703,63 @@ var file_eventnode_v1_dispatch_proto_goTypes = []any{
 	(*NodeReceipt)(nil),               // 10: eventnode.v1.NodeReceipt
 	(*SubscribeRequest)(nil),          // 11: eventnode.v1.SubscribeRequest
 	(*OpenSubscription)(nil),          // 12: eventnode.v1.OpenSubscription
-	(*SubscriptionCredit)(nil),        // 13: eventnode.v1.SubscriptionCredit
-	(*CloseSubscription)(nil),         // 14: eventnode.v1.CloseSubscription
-	(*SubscribeResponse)(nil),         // 15: eventnode.v1.SubscribeResponse
-	(*SubscriptionOpened)(nil),        // 16: eventnode.v1.SubscriptionOpened
-	(*SubscriptionClosed)(nil),        // 17: eventnode.v1.SubscriptionClosed
-	(*Gap)(nil),                       // 18: eventnode.v1.Gap
-	(*ListSubscriptionsRequest)(nil),  // 19: eventnode.v1.ListSubscriptionsRequest
-	(*ListSubscriptionsResponse)(nil), // 20: eventnode.v1.ListSubscriptionsResponse
-	(*SubscriptionInfo)(nil),          // 21: eventnode.v1.SubscriptionInfo
-	nil,                               // 22: eventnode.v1.Refusal.DetailsEntry
-	nil,                               // 23: eventnode.v1.SubscriptionClosed.DetailsEntry
-	(*Envelope)(nil),                  // 24: eventnode.v1.Envelope
-	(*durationpb.Duration)(nil),       // 25: google.protobuf.Duration
+	(*Filter)(nil),                    // 13: eventnode.v1.Filter
+	(*SubscriptionCredit)(nil),        // 14: eventnode.v1.SubscriptionCredit
+	(*CloseSubscription)(nil),         // 15: eventnode.v1.CloseSubscription
+	(*SubscribeResponse)(nil),         // 16: eventnode.v1.SubscribeResponse
+	(*SubscriptionOpened)(nil),        // 17: eventnode.v1.SubscriptionOpened
+	(*SubscriptionClosed)(nil),        // 18: eventnode.v1.SubscriptionClosed
+	(*Gap)(nil),                       // 19: eventnode.v1.Gap
+	(*ListSubscriptionsRequest)(nil),  // 20: eventnode.v1.ListSubscriptionsRequest
+	(*ListSubscriptionsResponse)(nil), // 21: eventnode.v1.ListSubscriptionsResponse
+	(*SubscriptionInfo)(nil),          // 22: eventnode.v1.SubscriptionInfo
+	nil,                               // 23: eventnode.v1.Refusal.DetailsEntry
+	nil,                               // 24: eventnode.v1.Filter.MetaEntry
+	nil,                               // 25: eventnode.v1.SubscriptionClosed.DetailsEntry
+	(*Envelope)(nil),                  // 26: eventnode.v1.Envelope
+	(*durationpb.Duration)(nil),       // 27: google.protobuf.Duration
 }
 var file_eventnode_v1_dispatch_proto_depIdxs = []int32{
-	24, // 0: eventnode.v1.DispatchRequest.envelope:type_name -> eventnode.v1.Envelope
-	25, // 1: eventnode.v1.DispatchRequest.receipt_timeout:type_name -> google.protobuf.Duration
+	26, // 0: eventnode.v1.DispatchRequest.envelope:type_name -> eventnode.v1.Envelope
+	27, // 1: eventnode.v1.DispatchRequest.receipt_timeout:type_name -> google.protobuf.Duration
 	9,  // 2: eventnode.v1.DispatchResponse.receipt:type_name -> eventnode.v1.Receipt
 	5,  // 3: eventnode.v1.DispatchStreamRequest.tracked:type_name -> eventnode.v1.TrackedEnvelope
-	24, // 4: eventnode.v1.DispatchStreamRequest.envelopes:type_name -> eventnode.v1.Envelope
-	24, // 5: eventnode.v1.TrackedEnvelope.envelope:type_name -> eventnode.v1.Envelope
-	25, // 6: eventnode.v1.TrackedEnvelope.timeout:type_name -> google.protobuf.Duration
+	26, // 4: eventnode.v1.DispatchStreamRequest.envelopes:type_name -> eventnode.v1.Envelope
+	26, // 5: eventnode.v1.TrackedEnvelope.envelope:type_name -> eventnode.v1.Envelope
+	27, // 6: eventnode.v1.TrackedEnvelope.timeout:type_name -> google.protobuf.Duration
 	7,  // 7: eventnode.v1.DispatchStreamResponse.refusals:type_name -> eventnode.v1.Refusal
 	8,  // 8: eventnode.v1.DispatchStreamResponse.receipts:type_name -> eventnode.v1.NumberedReceipt
-	22, // 9: eventnode.v1.Refusal.details:type_name -> eventnode.v1.Refusal.DetailsEntry
+	23, // 9: eventnode.v1.Refusal.details:type_name -> eventnode.v1.Refusal.DetailsEntry
 	9,  // 10: eventnode.v1.NumberedReceipt.receipt:type_name -> eventnode.v1.Receipt
 	10, // 11: eventnode.v1.Receipt.nodes:type_name -> eventnode.v1.NodeReceipt
 	12, // 12: eventnode.v1.SubscribeRequest.open:type_name -> eventnode.v1.OpenSubscription
-	14, // 13: eventnode.v1.SubscribeRequest.close:type_name -> eventnode.v1.CloseSubscription
-	13, // 14: eventnode.v1.SubscribeRequest.credit:type_name -> eventnode.v1.SubscriptionCredit
+	15, // 13: eventnode.v1.SubscribeRequest.close:type_name -> eventnode.v1.CloseSubscription
+	14, // 14: eventnode.v1.SubscribeRequest.credit:type_name -> eventnode.v1.SubscriptionCredit
 	0,  // 15: eventnode.v1.OpenSubscription.policy:type_name -> eventnode.v1.Policy
-	25, // 16: eventnode.v1.OpenSubscription.max_block:type_name -> google.protobuf.Duration
-	16, // 17: eventnode.v1.SubscribeResponse.opened:type_name -> eventnode.v1.SubscriptionOpened
-	18, // 18: eventnode.v1.SubscribeResponse.gaps:type_name -> eventnode.v1.Gap
-	17, // 19: eventnode.v1.SubscribeResponse.closed:type_name -> eventnode.v1.SubscriptionClosed
-	24, // 20: eventnode.v1.SubscribeResponse.envelopes:type_name -> eventnode.v1.Envelope
-	23, // 21: eventnode.v1.SubscriptionClosed.details:type_name -> eventnode.v1.SubscriptionClosed.DetailsEntry
-	1,  // 22: eventnode.v1.Gap.reason:type_name -> eventnode.v1.GapReason
-	21, // 23: eventnode.v1.ListSubscriptionsResponse.subscriptions:type_name -> eventnode.v1.SubscriptionInfo
-	0,  // 24: eventnode.v1.SubscriptionInfo.policy:type_name -> eventnode.v1.Policy
-	2,  // 25: eventnode.v1.DispatchService.Dispatch:input_type -> eventnode.v1.DispatchRequest
-	4,  // 26: eventnode.v1.DispatchService.DispatchStream:input_type -> eventnode.v1.DispatchStreamRequest
-	11, // 27: eventnode.v1.DispatchService.Subscribe:input_type -> eventnode.v1.SubscribeRequest
-	19, // 28: eventnode.v1.DispatchService.ListSubscriptions:input_type -> eventnode.v1.ListSubscriptionsRequest
-	3,  // 29: eventnode.v1.DispatchService.Dispatch:output_type -> eventnode.v1.DispatchResponse
-	6,  // 30: eventnode.v1.DispatchService.DispatchStream:output_type -> eventnode.v1.DispatchStreamResponse
-	15, // 31: eventnode.v1.DispatchService.Subscribe:output_type -> eventnode.v1.SubscribeResponse
-	20, // 32: eventnode.v1.DispatchService.ListSubscriptions:output_type -> eventnode.v1.ListSubscriptionsResponse
-	29, // [29:33] is the sub-list for method output_type
-	25, // [25:29] is the sub-list for method input_type
-	25, // [25:25] is the sub-list for extension type_name
-	25, // [25:25] is the sub-list for extension extendee
-	0,  // [0:25] is the sub-list for field type_name
+	27, // 16: eventnode.v1.OpenSubscription.max_block:type_name -> google.protobuf.Duration
+	13, // 17: eventnode.v1.OpenSubscription.filter:type_name -> eventnode.v1.Filter
+	24, // 18: eventnode.v1.Filter.meta:type_name -> eventnode.v1.Filter.MetaEntry
+	17, // 19: eventnode.v1.SubscribeResponse.opened:type_name -> eventnode.v1.SubscriptionOpened
+	19, // 20: eventnode.v1.SubscribeResponse.gaps:type_name -> eventnode.v1.Gap
+	18, // 21: eventnode.v1.SubscribeResponse.closed:type_name -> eventnode.v1.SubscriptionClosed
+	26, // 22: eventnode.v1.SubscribeResponse.envelopes:type_name -> eventnode.v1.Envelope
+	25, // 23: eventnode.v1.SubscriptionClosed.details:type_name -> eventnode.v1.SubscriptionClosed.DetailsEntry
+	1,  // 24: eventnode.v1.Gap.reason:type_name -> eventnode.v1.GapReason
+	22, // 25: eventnode.v1.ListSubscriptionsResponse.subscriptions:type_name -> eventnode.v1.SubscriptionInfo
+	0,  // 26: eventnode.v1.SubscriptionInfo.policy:type_name -> eventnode.v1.Policy
+	2,  // 27: eventnode.v1.DispatchService.Dispatch:input_type -> eventnode.v1.DispatchRequest
+	4,  // 28: eventnode.v1.DispatchService.DispatchStream:input_type -> eventnode.v1.DispatchStreamRequest
+	11, // 29: eventnode.v1.DispatchService.Subscribe:input_type -> eventnode.v1.SubscribeRequest
+	20, // 30: eventnode.v1.DispatchService.ListSubscriptions:input_type -> eventnode.v1.ListSubscriptionsRequest
+	3,  // 31: eventnode.v1.DispatchService.Dispatch:output_type -> eventnode.v1.DispatchResponse
+	6,  // 32: eventnode.v1.DispatchService.DispatchStream:output_type -> eventnode.v1.DispatchStreamResponse
+	16, // 33: eventnode.v1.DispatchService.Subscribe:output_type -> eventnode.v1.SubscribeResponse
+	21, // 34: eventnode.v1.DispatchService.ListSubscriptions:output_type -> eventnode.v1.ListSubscriptionsResponse
+	31, // [31:35] is the sub-list for method output_type
+	27, // [27:31] is the sub-list for method input_type
+	27, // [27:27] is the sub-list for extension type_name
+	27, // [27:27] is the sub-list for extension extendee
+	0,  // [0:27] is the sub-list for field type_name
 }
 
 func init() { file_eventnode_v1_dispatch_proto_init() }
@@ -1697,14 +1774,14 @@ func file_eventnode_v1_dispatch_proto_init() {
 		(*SubscribeRequest_Credit)(nil),
 	}
 	file_eventnode_v1_dispatch_proto_msgTypes[10].OneofWrappers = []any{}
-	file_eventnode_v1_dispatch_proto_msgTypes[16].OneofWrappers = []any{}
+	file_eventnode_v1_dispatch_proto_msgTypes[17].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_eventnode_v1_dispatch_proto_rawDesc), len(file_eventnode_v1_dispatch_proto_rawDesc)),
 			NumEnums:      2,
-			NumMessages:   22,
+			NumMessages:   24,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

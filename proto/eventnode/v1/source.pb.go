@@ -298,7 +298,7 @@ func (x *SourceServiceListShardsResponse) GetShards() []*ShardStatus {
 	return nil
 }
 
-// ShardStatus is what is known of a shard on the node that was asked.
+// ShardStatus is what is known of a shard on the node that answers.
 type ShardStatus struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Its number, from 0 on.
@@ -854,7 +854,11 @@ type SourceServiceLookUpRequest struct {
 	// The source.
 	Source string `protobuf:"bytes,1,opt,name=source,proto3" json:"source,omitempty"`
 	// The value.
-	Key           *CacheKey `protobuf:"bytes,2,opt,name=key,proto3" json:"key,omitempty"`
+	Key *CacheKey `protobuf:"bytes,2,opt,name=key,proto3" json:"key,omitempty"`
+	// Put it together with what is kept elsewhere of it: a guild with its roles, emojis,
+	// stickers, channels, threads and how many members it has; a member with the guild's id and
+	// the user, if that is known. A channel is found without its guild then: in is 0.
+	Whole         bool `protobuf:"varint,3,opt,name=whole,proto3" json:"whole,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -901,6 +905,13 @@ func (x *SourceServiceLookUpRequest) GetKey() *CacheKey {
 		return x.Key
 	}
 	return nil
+}
+
+func (x *SourceServiceLookUpRequest) GetWhole() bool {
+	if x != nil {
+		return x.Whole
+	}
+	return false
 }
 
 // SourceServiceLookUpResponse has the value.
@@ -960,7 +971,7 @@ type CacheRange struct {
 	From uint64 `protobuf:"fixed64,3,opt,name=from,proto3" json:"from,omitempty"`
 	// Ids below this; 0: all.
 	To uint64 `protobuf:"fixed64,4,opt,name=to,proto3" json:"to,omitempty"`
-	// How many at most; 0, and more than 1,000, are 1,000.
+	// How many at most: up to 1,000; 0 is 1,000.
 	Limit uint32 `protobuf:"varint,5,opt,name=limit,proto3" json:"limit,omitempty"`
 	// Answer with what values of the kind belong to, such as the channels of which there are
 	// messages, from one on.
@@ -1047,7 +1058,13 @@ type SourceServiceListCacheRequest struct {
 	// The source.
 	Source string `protobuf:"bytes,1,opt,name=source,proto3" json:"source,omitempty"`
 	// The values.
-	Range         *CacheRange `protobuf:"bytes,2,opt,name=range,proto3" json:"range,omitempty"`
+	Range *CacheRange `protobuf:"bytes,2,opt,name=range,proto3" json:"range,omitempty"`
+	// Members with their users, as in LookUp; all others are as they are.
+	Whole bool `protobuf:"varint,3,opt,name=whole,proto3" json:"whole,omitempty"`
+	// Of messages: those of this author only. 0: of anybody.
+	Author uint64 `protobuf:"fixed64,4,opt,name=author,proto3" json:"author,omitempty"`
+	// Keys without values.
+	Bare          bool `protobuf:"varint,5,opt,name=bare,proto3" json:"bare,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1096,14 +1113,37 @@ func (x *SourceServiceListCacheRequest) GetRange() *CacheRange {
 	return nil
 }
 
-// SourceServiceListCacheResponse has the first of them, in the order of their ids: who wants
-// more asks again from behind the last one on, until there are fewer than the limit.
+func (x *SourceServiceListCacheRequest) GetWhole() bool {
+	if x != nil {
+		return x.Whole
+	}
+	return false
+}
+
+func (x *SourceServiceListCacheRequest) GetAuthor() uint64 {
+	if x != nil {
+		return x.Author
+	}
+	return 0
+}
+
+func (x *SourceServiceListCacheRequest) GetBare() bool {
+	if x != nil {
+		return x.Bare
+	}
+	return false
+}
+
+// SourceServiceListCacheResponse has the first of them, in the order of their ids, of about
+// 1 MiB at most. There may be none, and still a next page.
 type SourceServiceListCacheResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The values.
 	Entries []*CacheEntry `protobuf:"bytes,1,rep,name=entries,proto3" json:"entries,omitempty"`
 	// What values belong to, if that was asked.
-	Places        []uint64 `protobuf:"fixed64,2,rep,packed,name=places,proto3" json:"places,omitempty"`
+	Places []uint64 `protobuf:"fixed64,2,rep,packed,name=places,proto3" json:"places,omitempty"`
+	// Where the next page begins: CacheRange.from of the next request. 0: there is none.
+	Next          uint64 `protobuf:"fixed64,3,opt,name=next,proto3" json:"next,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1152,6 +1192,13 @@ func (x *SourceServiceListCacheResponse) GetPlaces() []uint64 {
 	return nil
 }
 
+func (x *SourceServiceListCacheResponse) GetNext() uint64 {
+	if x != nil {
+		return x.Next
+	}
+	return 0
+}
+
 var File_eventnode_v1_source_proto protoreflect.FileDescriptor
 
 const file_eventnode_v1_source_proto_rawDesc = "" +
@@ -1198,10 +1245,11 @@ const file_eventnode_v1_source_proto_rawDesc = "" +
 	"\n" +
 	"CacheEntry\x12(\n" +
 	"\x03key\x18\x01 \x01(\v2\x16.eventnode.v1.CacheKeyR\x03key\x12\x14\n" +
-	"\x05value\x18\x02 \x01(\fR\x05value\"^\n" +
+	"\x05value\x18\x02 \x01(\fR\x05value\"t\n" +
 	"\x1aSourceServiceLookUpRequest\x12\x16\n" +
 	"\x06source\x18\x01 \x01(\tR\x06source\x12(\n" +
-	"\x03key\x18\x02 \x01(\v2\x16.eventnode.v1.CacheKeyR\x03key\"3\n" +
+	"\x03key\x18\x02 \x01(\v2\x16.eventnode.v1.CacheKeyR\x03key\x12\x14\n" +
+	"\x05whole\x18\x03 \x01(\bR\x05whole\"3\n" +
 	"\x1bSourceServiceLookUpResponse\x12\x14\n" +
 	"\x05value\x18\x01 \x01(\fR\x05value\"\x9b\x01\n" +
 	"\n" +
@@ -1211,13 +1259,17 @@ const file_eventnode_v1_source_proto_rawDesc = "" +
 	"\x04from\x18\x03 \x01(\x06R\x04from\x12\x0e\n" +
 	"\x02to\x18\x04 \x01(\x06R\x02to\x12\x14\n" +
 	"\x05limit\x18\x05 \x01(\rR\x05limit\x12\x16\n" +
-	"\x06places\x18\x06 \x01(\bR\x06places\"g\n" +
+	"\x06places\x18\x06 \x01(\bR\x06places\"\xa9\x01\n" +
 	"\x1dSourceServiceListCacheRequest\x12\x16\n" +
 	"\x06source\x18\x01 \x01(\tR\x06source\x12.\n" +
-	"\x05range\x18\x02 \x01(\v2\x18.eventnode.v1.CacheRangeR\x05range\"l\n" +
+	"\x05range\x18\x02 \x01(\v2\x18.eventnode.v1.CacheRangeR\x05range\x12\x14\n" +
+	"\x05whole\x18\x03 \x01(\bR\x05whole\x12\x16\n" +
+	"\x06author\x18\x04 \x01(\x06R\x06author\x12\x12\n" +
+	"\x04bare\x18\x05 \x01(\bR\x04bare\"\x80\x01\n" +
 	"\x1eSourceServiceListCacheResponse\x122\n" +
 	"\aentries\x18\x01 \x03(\v2\x18.eventnode.v1.CacheEntryR\aentries\x12\x16\n" +
-	"\x06places\x18\x02 \x03(\x06R\x06places*\xfd\x02\n" +
+	"\x06places\x18\x02 \x03(\x06R\x06places\x12\x12\n" +
+	"\x04next\x18\x03 \x01(\x06R\x04next*\xfd\x02\n" +
 	"\tCacheKind\x12\x1a\n" +
 	"\x16CACHE_KIND_UNSPECIFIED\x10\x00\x12\x14\n" +
 	"\x10CACHE_KIND_GUILD\x10\x01\x12\x1a\n" +

@@ -33,13 +33,13 @@ const (
 // For semantics around ctx use and closing/ending streaming RPCs, please refer to https://pkg.go.dev/google.golang.org/grpc/?tab=doc#ClientConn.NewStream.
 //
 // SourceService is about event sources: the shards that nodes run of one, and what their
-// caches know. A node that runs a source answers for all that do; one that does not says who
-// does.
+// caches know. Any node answers: one that does not run the source passes the call on to one
+// that does.
 //
 // The events themselves are live events of the topic "topic:source.NAME", and members of the
 // group NAME in the scope "source" are its consumers.
 type SourceServiceClient interface {
-	// ListSources says which sources this node runs.
+	// ListSources says which sources the nodes of the cluster run, as far as this one has heard.
 	ListSources(ctx context.Context, in *SourceServiceListSourcesRequest, opts ...grpc.CallOption) (*SourceServiceListSourcesResponse, error)
 	// ListShards says where the shards of a source are, and how.
 	ListShards(ctx context.Context, in *SourceServiceListShardsRequest, opts ...grpc.CallOption) (*SourceServiceListShardsResponse, error)
@@ -140,13 +140,13 @@ func (c *sourceServiceClient) ListCache(ctx context.Context, in *SourceServiceLi
 // for forward compatibility.
 //
 // SourceService is about event sources: the shards that nodes run of one, and what their
-// caches know. A node that runs a source answers for all that do; one that does not says who
-// does.
+// caches know. Any node answers: one that does not run the source passes the call on to one
+// that does.
 //
 // The events themselves are live events of the topic "topic:source.NAME", and members of the
 // group NAME in the scope "source" are its consumers.
 type SourceServiceServer interface {
-	// ListSources says which sources this node runs.
+	// ListSources says which sources the nodes of the cluster run, as far as this one has heard.
 	ListSources(context.Context, *SourceServiceListSourcesRequest) (*SourceServiceListSourcesResponse, error)
 	// ListShards says where the shards of a source are, and how.
 	ListShards(context.Context, *SourceServiceListShardsRequest) (*SourceServiceListShardsResponse, error)

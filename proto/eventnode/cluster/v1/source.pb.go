@@ -22,8 +22,9 @@ const (
 	_ = protoimpl.EnforceVersion(protoimpl.MaxVersion - 20)
 )
 
-// SourceRequest asks a node what it itself knows of a source. It answers with one message,
-// or with as many as there is to say of a shard.
+// SourceRequest asks a node what it itself knows of a source, or to answer a call in place of
+// a node that does not run it. The answer is one message, or as many as there is to say of a
+// shard and of a list.
 type SourceRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The source.
@@ -35,7 +36,10 @@ type SourceRequest struct {
 	//	*SourceRequest_Read
 	//	*SourceRequest_List
 	//	*SourceRequest_Shard
-	What          isSourceRequest_What `protobuf_oneof:"what"`
+	//	*SourceRequest_Call
+	What isSourceRequest_What `protobuf_oneof:"what"`
+	// Of a value or values: put together with what is kept elsewhere of them.
+	Whole         bool `protobuf:"varint,5,opt,name=whole,proto3" json:"whole,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -111,6 +115,22 @@ func (x *SourceRequest) GetShard() *SourceShard {
 	return nil
 }
 
+func (x *SourceRequest) GetCall() *SourceCall {
+	if x != nil {
+		if x, ok := x.What.(*SourceRequest_Call); ok {
+			return x.Call
+		}
+	}
+	return nil
+}
+
+func (x *SourceRequest) GetWhole() bool {
+	if x != nil {
+		return x.Whole
+	}
+	return false
+}
+
 type isSourceRequest_What interface {
 	isSourceRequest_What()
 }
@@ -131,11 +151,18 @@ type SourceRequest_Shard struct {
 	Shard *SourceShard `protobuf:"bytes,4,opt,name=shard,proto3,oneof"`
 }
 
+type SourceRequest_Call struct {
+	// A call.
+	Call *SourceCall `protobuf:"bytes,6,opt,name=call,proto3,oneof"`
+}
+
 func (*SourceRequest_Read) isSourceRequest_What() {}
 
 func (*SourceRequest_List) isSourceRequest_What() {}
 
 func (*SourceRequest_Shard) isSourceRequest_What() {}
+
+func (*SourceRequest_Call) isSourceRequest_What() {}
 
 // SourceShard names a shard.
 type SourceShard struct {
@@ -192,20 +219,77 @@ func (x *SourceShard) GetShards() uint32 {
 	return 0
 }
 
+// SourceCall is a call of SourceService that a node has got which does not run the source.
+type SourceCall struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Its name, such as LookUp.
+	Method string `protobuf:"bytes,1,opt,name=method,proto3" json:"method,omitempty"`
+	// Its request, encoded.
+	Request       []byte `protobuf:"bytes,2,opt,name=request,proto3" json:"request,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SourceCall) Reset() {
+	*x = SourceCall{}
+	mi := &file_eventnode_cluster_v1_source_proto_msgTypes[2]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SourceCall) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SourceCall) ProtoMessage() {}
+
+func (x *SourceCall) ProtoReflect() protoreflect.Message {
+	mi := &file_eventnode_cluster_v1_source_proto_msgTypes[2]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SourceCall.ProtoReflect.Descriptor instead.
+func (*SourceCall) Descriptor() ([]byte, []int) {
+	return file_eventnode_cluster_v1_source_proto_rawDescGZIP(), []int{2}
+}
+
+func (x *SourceCall) GetMethod() string {
+	if x != nil {
+		return x.Method
+	}
+	return ""
+}
+
+func (x *SourceCall) GetRequest() []byte {
+	if x != nil {
+		return x.Request
+	}
+	return nil
+}
+
 // SourceResponse is some of what was asked for.
 type SourceResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Values. None for one that is not there.
 	Entries []*v1.CacheEntry `protobuf:"bytes,1,rep,name=entries,proto3" json:"entries,omitempty"`
 	// What values belong to.
-	Places        []uint64 `protobuf:"fixed64,2,rep,packed,name=places,proto3" json:"places,omitempty"`
+	Places []uint64 `protobuf:"fixed64,2,rep,packed,name=places,proto3" json:"places,omitempty"`
+	// The response of a call, encoded.
+	Answer        []byte `protobuf:"bytes,3,opt,name=answer,proto3" json:"answer,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *SourceResponse) Reset() {
 	*x = SourceResponse{}
-	mi := &file_eventnode_cluster_v1_source_proto_msgTypes[2]
+	mi := &file_eventnode_cluster_v1_source_proto_msgTypes[3]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -217,7 +301,7 @@ func (x *SourceResponse) String() string {
 func (*SourceResponse) ProtoMessage() {}
 
 func (x *SourceResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_eventnode_cluster_v1_source_proto_msgTypes[2]
+	mi := &file_eventnode_cluster_v1_source_proto_msgTypes[3]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -230,7 +314,7 @@ func (x *SourceResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SourceResponse.ProtoReflect.Descriptor instead.
 func (*SourceResponse) Descriptor() ([]byte, []int) {
-	return file_eventnode_cluster_v1_source_proto_rawDescGZIP(), []int{2}
+	return file_eventnode_cluster_v1_source_proto_rawDescGZIP(), []int{3}
 }
 
 func (x *SourceResponse) GetEntries() []*v1.CacheEntry {
@@ -247,23 +331,37 @@ func (x *SourceResponse) GetPlaces() []uint64 {
 	return nil
 }
 
+func (x *SourceResponse) GetAnswer() []byte {
+	if x != nil {
+		return x.Answer
+	}
+	return nil
+}
+
 var File_eventnode_cluster_v1_source_proto protoreflect.FileDescriptor
 
 const file_eventnode_cluster_v1_source_proto_rawDesc = "" +
 	"\n" +
-	"!eventnode/cluster/v1/source.proto\x12\x14eventnode.cluster.v1\x1a\x19eventnode/v1/source.proto\"\xc8\x01\n" +
+	"!eventnode/cluster/v1/source.proto\x12\x14eventnode.cluster.v1\x1a\x19eventnode/v1/source.proto\"\x96\x02\n" +
 	"\rSourceRequest\x12\x16\n" +
 	"\x06source\x18\x01 \x01(\tR\x06source\x12,\n" +
 	"\x04read\x18\x02 \x01(\v2\x16.eventnode.v1.CacheKeyH\x00R\x04read\x12.\n" +
 	"\x04list\x18\x03 \x01(\v2\x18.eventnode.v1.CacheRangeH\x00R\x04list\x129\n" +
-	"\x05shard\x18\x04 \x01(\v2!.eventnode.cluster.v1.SourceShardH\x00R\x05shardB\x06\n" +
+	"\x05shard\x18\x04 \x01(\v2!.eventnode.cluster.v1.SourceShardH\x00R\x05shard\x126\n" +
+	"\x04call\x18\x06 \x01(\v2 .eventnode.cluster.v1.SourceCallH\x00R\x04call\x12\x14\n" +
+	"\x05whole\x18\x05 \x01(\bR\x05wholeB\x06\n" +
 	"\x04what\";\n" +
 	"\vSourceShard\x12\x14\n" +
 	"\x05shard\x18\x01 \x01(\rR\x05shard\x12\x16\n" +
-	"\x06shards\x18\x02 \x01(\rR\x06shards\"\\\n" +
+	"\x06shards\x18\x02 \x01(\rR\x06shards\">\n" +
+	"\n" +
+	"SourceCall\x12\x16\n" +
+	"\x06method\x18\x01 \x01(\tR\x06method\x12\x18\n" +
+	"\arequest\x18\x02 \x01(\fR\arequest\"t\n" +
 	"\x0eSourceResponse\x122\n" +
 	"\aentries\x18\x01 \x03(\v2\x18.eventnode.v1.CacheEntryR\aentries\x12\x16\n" +
-	"\x06places\x18\x02 \x03(\x06R\x06placesBEZCgithub.com/eventnode/eventnode/proto/eventnode/cluster/v1;clusterv1b\x06proto3"
+	"\x06places\x18\x02 \x03(\x06R\x06places\x12\x16\n" +
+	"\x06answer\x18\x03 \x01(\fR\x06answerBEZCgithub.com/eventnode/eventnode/proto/eventnode/cluster/v1;clusterv1b\x06proto3"
 
 var (
 	file_eventnode_cluster_v1_source_proto_rawDescOnce sync.Once
@@ -277,25 +375,27 @@ func file_eventnode_cluster_v1_source_proto_rawDescGZIP() []byte {
 	return file_eventnode_cluster_v1_source_proto_rawDescData
 }
 
-var file_eventnode_cluster_v1_source_proto_msgTypes = make([]protoimpl.MessageInfo, 3)
+var file_eventnode_cluster_v1_source_proto_msgTypes = make([]protoimpl.MessageInfo, 4)
 var file_eventnode_cluster_v1_source_proto_goTypes = []any{
 	(*SourceRequest)(nil),  // 0: eventnode.cluster.v1.SourceRequest
 	(*SourceShard)(nil),    // 1: eventnode.cluster.v1.SourceShard
-	(*SourceResponse)(nil), // 2: eventnode.cluster.v1.SourceResponse
-	(*v1.CacheKey)(nil),    // 3: eventnode.v1.CacheKey
-	(*v1.CacheRange)(nil),  // 4: eventnode.v1.CacheRange
-	(*v1.CacheEntry)(nil),  // 5: eventnode.v1.CacheEntry
+	(*SourceCall)(nil),     // 2: eventnode.cluster.v1.SourceCall
+	(*SourceResponse)(nil), // 3: eventnode.cluster.v1.SourceResponse
+	(*v1.CacheKey)(nil),    // 4: eventnode.v1.CacheKey
+	(*v1.CacheRange)(nil),  // 5: eventnode.v1.CacheRange
+	(*v1.CacheEntry)(nil),  // 6: eventnode.v1.CacheEntry
 }
 var file_eventnode_cluster_v1_source_proto_depIdxs = []int32{
-	3, // 0: eventnode.cluster.v1.SourceRequest.read:type_name -> eventnode.v1.CacheKey
-	4, // 1: eventnode.cluster.v1.SourceRequest.list:type_name -> eventnode.v1.CacheRange
+	4, // 0: eventnode.cluster.v1.SourceRequest.read:type_name -> eventnode.v1.CacheKey
+	5, // 1: eventnode.cluster.v1.SourceRequest.list:type_name -> eventnode.v1.CacheRange
 	1, // 2: eventnode.cluster.v1.SourceRequest.shard:type_name -> eventnode.cluster.v1.SourceShard
-	5, // 3: eventnode.cluster.v1.SourceResponse.entries:type_name -> eventnode.v1.CacheEntry
-	4, // [4:4] is the sub-list for method output_type
-	4, // [4:4] is the sub-list for method input_type
-	4, // [4:4] is the sub-list for extension type_name
-	4, // [4:4] is the sub-list for extension extendee
-	0, // [0:4] is the sub-list for field type_name
+	2, // 3: eventnode.cluster.v1.SourceRequest.call:type_name -> eventnode.cluster.v1.SourceCall
+	6, // 4: eventnode.cluster.v1.SourceResponse.entries:type_name -> eventnode.v1.CacheEntry
+	5, // [5:5] is the sub-list for method output_type
+	5, // [5:5] is the sub-list for method input_type
+	5, // [5:5] is the sub-list for extension type_name
+	5, // [5:5] is the sub-list for extension extendee
+	0, // [0:5] is the sub-list for field type_name
 }
 
 func init() { file_eventnode_cluster_v1_source_proto_init() }
@@ -307,6 +407,7 @@ func file_eventnode_cluster_v1_source_proto_init() {
 		(*SourceRequest_Read)(nil),
 		(*SourceRequest_List)(nil),
 		(*SourceRequest_Shard)(nil),
+		(*SourceRequest_Call)(nil),
 	}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
@@ -314,7 +415,7 @@ func file_eventnode_cluster_v1_source_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_eventnode_cluster_v1_source_proto_rawDesc), len(file_eventnode_cluster_v1_source_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   3,
+			NumMessages:   4,
 			NumExtensions: 0,
 			NumServices:   0,
 		},
