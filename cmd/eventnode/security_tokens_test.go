@@ -36,11 +36,11 @@ func (v *vault) tokens(rules map[string]string) string {
 
 // keys puts gossip keys into the vault.
 func (v *vault) keys(keys ...string) string {
-	text := ""
+	var text strings.Builder
 	for _, k := range keys {
-		text += base64.StdEncoding.EncodeToString([]byte(k)) + "\n"
+		text.WriteString(base64.StdEncoding.EncodeToString([]byte(k)) + "\n")
 	}
-	return v.put("gossip.key", []byte(text))
+	return v.put("gossip.key", []byte(text.String()))
 }
 
 const gossipKey = "a gossip key of 32 bytes, secret"

@@ -17,9 +17,9 @@ func TestGossipKeyFile(t *testing.T) {
 	if err != nil || len(keys) != 2 || string(keys[0]) != strings.Repeat("a", 32) || string(keys[1]) != strings.Repeat("b", 16) {
 		t.Errorf("%q, %v", keys, err)
 	}
-	many := ""
+	var many strings.Builder
 	for i := range 17 {
-		many += key64(string(rune('a'+i)), 16) + "\n"
+		many.WriteString(key64(string(rune('a'+i)), 16) + "\n")
 	}
 	for text, want := range map[string]string{
 		"":                                     "there is no key in it",
@@ -28,7 +28,7 @@ func TestGossipKeyFile(t *testing.T) {
 		key64("a", 32) + " x":                  "line 1: it must hold",
 		"secret!":                              "line 1: it must hold",
 		key64("a", 16) + "\n" + key64("a", 16): "line 2: this key is there already",
-		many:                                   "line 17: more than 16 keys",
+		many.String():                          "line 17: more than 16 keys",
 	} {
 		if _, err := parseGossipKeys([]byte(text)); err == nil || !strings.HasPrefix(err.Error(), want) ||
 			strings.Contains(err.Error(), "secret") || strings.Contains(err.Error(), key64("a", 15)[:8]) {

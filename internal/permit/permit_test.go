@@ -92,3 +92,14 @@ func TestForward(t *testing.T) {
 		}
 	}
 }
+
+// What it costs to ask about the topic of a run that is known.
+func BenchmarkNames(b *testing.B) {
+	names := permit.NewNames(permit.With(b.Context(), &asked{}), access.Dispatch)
+	topic := []byte("a-topic:of.some.length")
+	for b.Loop() {
+		if err := names.May(topic); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
