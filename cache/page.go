@@ -67,6 +67,9 @@ func (c *Cache) Page(ctx context.Context, q Query) (entries []Entry, next Snowfl
 	if len(all) > 0 && len(all) == q.most() {
 		next = all[len(all)-1].Key.ID + 1
 	}
+	if next == q.To {
+		next = 0 // nothing is left of the range
+	}
 	size := 0
 	for i, e := range all {
 		if q.Author != 0 && author(e.Value) != q.Author {

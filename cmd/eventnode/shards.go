@@ -82,7 +82,7 @@ is killed. PIN is the node that a shard was moved to.`,
 					}
 				}
 				if len(names) == 0 {
-					a.notice(map[string]any{"notice": "no source here"}, "the asked node runs no source: name another one with --addr, or the source, and you are told which nodes run it")
+					a.notice(map[string]any{"notice": "no source"}, "no node runs a source: \"eventnode shard run\" does")
 				}
 				return printList(a, list, "SOURCE\tSHARD\tSTATE\tNODE\tPIN\tSEQ\tRESTARTS\tSINCE\tERROR", shardRow)
 			})

@@ -27,6 +27,7 @@ type Bot struct {
 	// given are the shards that have left this node, and that no other has taken over yet:
 	// closed when one has.
 	given map[fleet.ShardID]chan struct{}
+	pasts map[fleet.ShardID]*past // of shards that have run here
 }
 
 // New makes a Bot. It starts nothing.
@@ -35,7 +36,7 @@ func New(cfg Config) (*Bot, error) {
 	if err != nil {
 		return nil, err
 	}
-	b := &Bot{cfg: cfg, given: map[fleet.ShardID]chan struct{}{}}
+	b := &Bot{cfg: cfg, given: map[fleet.ShardID]chan struct{}{}, pasts: map[fleet.ShardID]*past{}}
 	if b.spread, err = cache.NewSpread(cache.SpreadConfig{Local: cfg.Store, Peers: peers{b: b}}); err != nil {
 		return nil, err
 	}

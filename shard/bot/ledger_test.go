@@ -185,7 +185,7 @@ func (l *ledger) handle(node int, e source.Event) error {
 		return nil
 	case r.dead >= 0 && !l.forked:
 		l.again(e.Origin.Seq)
-	case e.Origin.Seq < r.seq, e.Origin.Seq == r.seq && e.Place.Part <= r.part:
+	case e.Origin.Seq < r.seq: // one that was under way when a lease was lost may come again
 		return fmt.Errorf("node %d handles %s %d/%d after %d/%d on node %d", node, e.Name, e.Origin.Seq, e.Place.Part, r.seq, r.part, r.node)
 	}
 	r.node, r.seq, r.part = node, e.Origin.Seq, e.Place.Part
@@ -233,7 +233,7 @@ func (r *reader) take(e source.Event, seen source.Seen) error {
 		}
 	}
 	if r.begun && (i < r.at || i == r.at && e.Place.Part <= r.part) {
-		if !r.forked || i < r.fork || seen != source.Repeat {
+		if r.forked && i < r.fork || !r.forked && i < r.at || seen != source.Repeat {
 			return fmt.Errorf("payload %d, part %d, came after %d, part %d, as %v", i, e.Place.Part, r.at, r.part, seen)
 		}
 		r.repeats++

@@ -12,6 +12,7 @@ import (
 	"github.com/eventnode/eventnode/discord"
 	clusterv1 "github.com/eventnode/eventnode/proto/eventnode/cluster/v1"
 	eventnodev1 "github.com/eventnode/eventnode/proto/eventnode/v1"
+	"github.com/eventnode/eventnode/shard"
 	"github.com/eventnode/eventnode/shard/fleet"
 )
 
@@ -38,7 +39,11 @@ func (b *Bot) Answer(ctx context.Context, req *clusterv1.SourceRequest, send fun
 	case *clusterv1.SourceRequest_List:
 		return sayList(ctx, from, what.List, send)
 	case *clusterv1.SourceRequest_Shard:
-		return b.sayShard(ctx, fleet.ShardID{Index: int(what.Shard.GetShard()), Total: int(what.Shard.GetShards())}, send)
+		id := fleet.ShardID{Index: int(what.Shard.GetShard()), Total: int(what.Shard.GetShards())}
+		if err := b.asOf(id, what.Shard.GetSession(), what.Shard.GetSeq()); err != nil {
+			return err
+		}
+		return b.sayShard(ctx, id, send)
 	default:
 		return fmt.Errorf("this node does not know what it is asked; is it older than the other one?: %w", eventnode.ErrUnavailable)
 	}
@@ -142,11 +147,11 @@ func (r remote) Places(ctx context.Context, kind cache.Kind, from discord.Snowfl
 }
 
 // shardOf is what another node knows of a shard.
-func (r remote) shardOf(ctx context.Context, id fleet.ShardID) iter.Seq2[cache.Entry, error] {
+func (r remote) shardOf(ctx context.Context, id fleet.ShardID, at shard.Resume) iter.Seq2[cache.Entry, error] {
 	return func(yield func(cache.Entry, error) bool) {
 		enough := errors.New("enough")
 		req := &clusterv1.SourceRequest{
-			Source: r.b.cfg.Shard.Name, What: &clusterv1.SourceRequest_Shard{Shard: &clusterv1.SourceShard{Shard: uint32(id.Index), Shards: uint32(id.Total)}},
+			Source: r.b.cfg.Shard.Name, What: &clusterv1.SourceRequest_Shard{Shard: &clusterv1.SourceShard{Shard: uint32(id.Index), Shards: uint32(id.Total), Session: at.Session, Seq: at.Seq}},
 		}
 		err := r.b.cfg.Nodes.Call(ctx, r.node, req, func(part *clusterv1.SourceResponse) error {
 			for _, e := range part.GetEntries() {

@@ -46,6 +46,8 @@ func (b *Bot) open(ctx context.Context, o fleet.Opening) (fleet.Shard, error) {
 			return nil, fmt.Errorf("what was kept of shard %v does not decode: %w: %w", o.ID, fleet.ErrFatal, err)
 		}
 	}
+	was := b.pastOf(o.ID)
+	at = was.goOn(at, b.cfg.Fleet.Node.ID)
 	cfg := b.cfg.Shard
 	cfg.Shard, cfg.Shards, cfg.Resume, cfg.Identify = o.ID.Index, o.ID.Total, at.At, permit(o.Permit)
 	cfg.Normalise = b.normalise
@@ -55,14 +57,15 @@ func (b *Bot) open(ctx context.Context, o fleet.Opening) (fleet.Shard, error) {
 		return nil, fmt.Errorf("%w: %w", fleet.ErrFatal, err)
 	}
 	if r.pipeline, err = source.New(source.Config{
-		Source: r.shard, Cache: written{b.cache, b.cfg.Written}, Handlers: b.cfg.Handlers, Dispatcher: b.live, After: at.Last,
+		Source: r.shard, Cache: written{b.cache, was, b.cfg.Written}, Handlers: b.cfg.Handlers, Dispatcher: b.live, After: at.Last,
 		Window: b.cfg.Window, Logger: cfg.Logger, Registerer: cfg.Registerer,
 	}); err != nil {
 		return nil, fmt.Errorf("%w: %w", fleet.ErrFatal, err)
 	}
 	b.here(o.ID)
 	if at.At.Session != "" && at.Node != b.cfg.Fleet.Node.ID {
-		b.takeOver(ctx, at.Node, o.ID)
+		was.forget()
+		b.takeOver(ctx, at, o.ID)
 	}
 	if o.Unknown {
 		b.unknown(ctx, o.ID)
@@ -70,32 +73,17 @@ func (b *Bot) open(ctx context.Context, o fleet.Opening) (fleet.Shard, error) {
 	return r, nil
 }
 
-// written is a cache that tells what was written.
-type written struct {
-	*cache.Cache
-	tell func(context.Context, source.Payload)
-}
-
-// Write implements source.Cache.
-func (w written) Write(ctx context.Context, p source.Payload) (source.Change, error) {
-	change, err := w.Cache.Write(ctx, p)
-	if w.tell != nil {
-		w.tell(ctx, p)
-	}
-	return change, err
-}
-
 // takeOver fetches what another node knows of a shard that comes from there.
-func (b *Bot) takeOver(ctx context.Context, node eventnode.NodeID, id fleet.ShardID) {
+func (b *Bot) takeOver(ctx context.Context, at resume, id fleet.ShardID) {
 	ctx, cancel := context.WithTimeout(ctx, b.cfg.TakeOver)
 	defer cancel()
 	err := b.cache.Forget(ctx, id.Index, id.Total) // of when it was here before
 	n := 0
 	if err == nil {
-		n, err = cache.Take(ctx, b.cfg.Store, remote{b: b, node: node}.shardOf(ctx, id))
+		n, err = cache.Take(ctx, b.cfg.Store, remote{b: b, node: at.Node}.shardOf(ctx, id, at.At))
 	}
 	if err != nil {
-		b.cfg.Shard.Logger.WarnContext(ctx, "not all that was cached of a shard came with it: old is null of some things", "shard", id.String(), "from", node, "entries", n, "error", err)
+		b.cfg.Shard.Logger.WarnContext(ctx, "not all that was cached of a shard came with it: old is null of some things", "shard", id.String(), "from", at.Node, "entries", n, "error", err)
 	}
 }
 
@@ -114,6 +102,7 @@ func (b *Bot) unknown(ctx context.Context, id fleet.ShardID) {
 func (r *running) Run(ctx context.Context) error {
 	defer r.b.leave(r.id)
 	err := r.pipeline.Run(ctx)
+	r.b.pastOf(r.id).ended(r.at())
 	if errors.Is(err, shard.ErrRefused) {
 		return fmt.Errorf("%w: %w", fleet.ErrFatal, err)
 	}
@@ -137,4 +126,9 @@ func (r *running) Progress() fleet.Progress {
 		p.Resume, _ = json.Marshal(resume{at, r.pipeline.Last(), r.b.cfg.Fleet.Node.ID}) // words and numbers
 	}
 	return p
+}
+
+// at is where the shard is.
+func (r *running) at() resume {
+	return resume{r.shard.Resume(), r.pipeline.Last(), r.b.cfg.Fleet.Node.ID}
 }

@@ -170,7 +170,12 @@ type SourceShard struct {
 	// Its number.
 	Shard uint32 `protobuf:"varint,1,opt,name=shard,proto3" json:"shard,omitempty"`
 	// How many there are.
-	Shards        uint32 `protobuf:"varint,2,opt,name=shards,proto3" json:"shards,omitempty"`
+	Shards uint32 `protobuf:"varint,2,opt,name=shards,proto3" json:"shards,omitempty"`
+	// Where who asks goes on with it: what is known must be as of then. Empty: anything is
+	// welcome.
+	Session string `protobuf:"bytes,3,opt,name=session,proto3" json:"session,omitempty"`
+	// The newest number of the session that was handled.
+	Seq           uint64 `protobuf:"varint,4,opt,name=seq,proto3" json:"seq,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -215,6 +220,20 @@ func (x *SourceShard) GetShard() uint32 {
 func (x *SourceShard) GetShards() uint32 {
 	if x != nil {
 		return x.Shards
+	}
+	return 0
+}
+
+func (x *SourceShard) GetSession() string {
+	if x != nil {
+		return x.Session
+	}
+	return ""
+}
+
+func (x *SourceShard) GetSeq() uint64 {
+	if x != nil {
+		return x.Seq
 	}
 	return 0
 }
@@ -350,10 +369,12 @@ const file_eventnode_cluster_v1_source_proto_rawDesc = "" +
 	"\x05shard\x18\x04 \x01(\v2!.eventnode.cluster.v1.SourceShardH\x00R\x05shard\x126\n" +
 	"\x04call\x18\x06 \x01(\v2 .eventnode.cluster.v1.SourceCallH\x00R\x04call\x12\x14\n" +
 	"\x05whole\x18\x05 \x01(\bR\x05wholeB\x06\n" +
-	"\x04what\";\n" +
+	"\x04what\"g\n" +
 	"\vSourceShard\x12\x14\n" +
 	"\x05shard\x18\x01 \x01(\rR\x05shard\x12\x16\n" +
-	"\x06shards\x18\x02 \x01(\rR\x06shards\">\n" +
+	"\x06shards\x18\x02 \x01(\rR\x06shards\x12\x18\n" +
+	"\asession\x18\x03 \x01(\tR\asession\x12\x10\n" +
+	"\x03seq\x18\x04 \x01(\x04R\x03seq\">\n" +
 	"\n" +
 	"SourceCall\x12\x16\n" +
 	"\x06method\x18\x01 \x01(\tR\x06method\x12\x18\n" +
