@@ -25,7 +25,7 @@ GIB       ?= 20
 DIR       ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help build test race lint fmt generate check-generate fuzz faults mutants microbench bench bench-binaries check-bench check-modules cluster ci cross tools
+.PHONY: help build test race lint fmt generate docs check-generate fuzz faults mutants microbench bench bench-binaries check-bench check-modules cluster ci cross tools
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -58,6 +58,9 @@ fmt: ## Format the Go code
 
 generate: $(BUF) ## Make the Go code from proto/
 	$(BUF) generate
+
+docs: ## Make docs/configuration.md from the flags
+	$(GO) run ./cmd/eventnode config reference > docs/configuration.md.new && mv docs/configuration.md.new docs/configuration.md
 
 check-generate: $(BUF) generate ## Fail if the protocol is malformed or its Go code is not up to date
 	$(BUF) lint

@@ -56,7 +56,7 @@ func Dial(ctx context.Context, addrs []string, opts ...Option) (*Client, error) 
 		return nil, fmt.Errorf("no address to dial in %q: %w", addrs, eventnode.ErrInvalidArgument)
 	}
 	c := &Client{opts: newOptions(opts), addrs: slices.Clone(addrs), complain: rate.Sometimes{First: 3, Interval: 10 * time.Second}}
-	if err := c.opts.check(); err != nil {
+	if err := c.opts.check(addrs); err != nil {
 		return nil, err
 	}
 	cn, err := c.opts.dialAny(ctx, from(c.addrs, rand.IntN(len(addrs))))

@@ -10,6 +10,7 @@ import (
 
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/connectivity"
+	"google.golang.org/grpc/credentials"
 	"google.golang.org/grpc/experimental"
 	"google.golang.org/grpc/keepalive"
 	"google.golang.org/grpc/status"
@@ -55,7 +56,11 @@ func (c *conn) stream(ctx context.Context, desc *grpc.StreamDesc, method string)
 // address: a failed attempt is an error here.
 func (o *options) connect(ctx context.Context, addr string) (*conn, error) {
 	var last dialErr
-	cc, err := grpc.NewClient("passthrough:///"+addr, o.dialOptions(&last)...)
+	token, err := o.bearer(addr)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", addr, err)
+	}
+	cc, err := grpc.NewClient("passthrough:///"+addr, o.dialOptions(&last, token)...)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", addr, err)
 	}
@@ -101,7 +106,7 @@ func (d *dialErr) store(err error) {
 }
 
 // dialOptions are gRPC's options for one connection.
-func (o *options) dialOptions(last *dialErr) []grpc.DialOption {
+func (o *options) dialOptions(last *dialErr, token credentials.PerRPCCredentials) []grpc.DialOption {
 	opts := []grpc.DialOption{
 		grpc.WithTransportCredentials(o.transport),
 		grpc.WithContextDialer(func(ctx context.Context, addr string) (net.Conn, error) {
@@ -125,6 +130,9 @@ func (o *options) dialOptions(last *dialErr) []grpc.DialOption {
 	}
 	if o.perRPC != nil {
 		opts = append(opts, grpc.WithPerRPCCredentials(o.perRPC))
+	}
+	if token != nil {
+		opts = append(opts, grpc.WithPerRPCCredentials(token))
 	}
 	if o.keepalive > 0 {
 		opts = append(opts, grpc.WithKeepaliveParams(keepalive.ClientParameters{

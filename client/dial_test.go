@@ -2,6 +2,7 @@ package client_test
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"net"
@@ -299,10 +300,38 @@ func TestClusterCalls(t *testing.T) {
 	})
 }
 
-// A token does not travel in the clear.
+// A token does not travel to another machine in the clear, unless that is asked for; and
+// no error quotes it.
 func TestTokenNeedsTLS(t *testing.T) {
-	_, err := client.Dial(t.Context(), []string{"127.0.0.1:1"}, client.WithToken("secret"))
-	if !errors.Is(err, eventnode.ErrInvalidArgument) {
-		t.Errorf("Dial = %v, want ErrInvalidArgument", err)
+	for _, tt := range []struct {
+		addr string
+		opts []client.Option
+		want error
+	}{
+		{"192.0.2.1:1", nil, eventnode.ErrInvalidArgument},
+		{"name.example:1", nil, eventnode.ErrInvalidArgument},
+		{"127.0.0.1:1", nil, eventnode.ErrUnavailable}, // it was dialled
+		{"[::1]:1", nil, eventnode.ErrUnavailable},
+		{"localhost:1", nil, eventnode.ErrUnavailable},
+		{"name.example:1", []client.Option{client.WithTokenInClear()}, eventnode.ErrUnavailable},
+		{"name.example:1", []client.Option{client.WithTLS(&tls.Config{})}, eventnode.ErrUnavailable},
+		{"127.0.0.1:1", []client.Option{client.WithPerRPCCredentials(someCredentials{})}, eventnode.ErrInvalidArgument},
+	} {
+		opts := append([]client.Option{client.WithToken("secret"), client.WithDialer(func(context.Context, string) (net.Conn, error) {
+			return nil, errors.New("nobody")
+		})}, tt.opts...)
+		_, err := client.Dial(t.Context(), []string{tt.addr}, opts...)
+		if !errors.Is(err, tt.want) || strings.Contains(err.Error(), "secret") {
+			t.Errorf("%s: Dial = %v, want %v", tt.addr, err, tt.want)
+		}
 	}
 }
+
+// someCredentials are none that travel in the clear.
+type someCredentials struct{}
+
+func (someCredentials) GetRequestMetadata(context.Context, ...string) (map[string]string, error) {
+	return nil, nil
+}
+
+func (someCredentials) RequireTransportSecurity() bool { return false }

@@ -55,6 +55,9 @@
 // Sources ([Client.Sources]) are the event sources, and Cache ([Client.Cache]) what is cached of
 // one of them, on all nodes: any node answers.
 //
+// [WithTLS] secures connections, and [WithToken] or [WithTokenFile] says who calls; a token
+// goes to another machine in the clear only with [WithTokenInClear].
+//
 // # Concurrency
 //
 // A Client, its publishers and scopes are safe for concurrent use. One goroutine

@@ -38,6 +38,10 @@ func (e *DialError) Is(target error) bool { return target == eventnode.ErrUnavai
 // Unwrap returns what happened at each address.
 func (e *DialError) Unwrap() []error { return e.Errs }
 
+// ErrTokenInClear is returned where a token would go to another machine without TLS. Secure
+// the connection (WithTLS), or say that it may (WithTokenInClear).
+var ErrTokenInClear = errors.New("the token does not go to another machine in the clear")
+
 // errLost: the connection or the stream broke. What that means depends on what
 // was under way; callers of this package never see it alone.
 var errLost = errors.New("connection to the node lost")

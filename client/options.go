@@ -2,6 +2,7 @@ package client
 
 import (
 	"context"
+	"crypto/tls"
 	"fmt"
 	"log/slog"
 	"net"
@@ -39,6 +40,8 @@ type options struct {
 	maxMemberships int
 	transport      credentials.TransportCredentials
 	perRPC         credentials.PerRPCCredentials
+	token          func() (string, error) // nil: none
+	tokenInClear   bool
 	dialer         func(ctx context.Context, addr string) (net.Conn, error)
 	log            *slog.Logger
 	tracer         *tracing.Tracer // nil: off
@@ -84,9 +87,33 @@ func WithPerRPCCredentials(c credentials.PerRPCCredentials) Option {
 	return func(o *options) { o.perRPC = c }
 }
 
-// WithToken sends "authorization: Bearer token" with each call. It refuses to
-// do so without transport security.
-func WithToken(token string) Option { return WithPerRPCCredentials(bearer(token)) }
+// WithTLS secures connections. cfg should have the signers of the nodes' certificates
+// (RootCAs) unless the system knows them, and a ServerName where addresses are not what
+// certificates are for. Defaults to none: in the clear.
+func WithTLS(cfg *tls.Config) Option {
+	return WithTransportCredentials(credentials.NewTLS(cfg))
+}
+
+// WithToken sends "authorization: Bearer token" with each call. In the clear it does so
+// to this machine only (127.0.0.1, ::1, localhost), and elsewhere fails to connect: see
+// WithTokenInClear.
+func WithToken(token string) Option {
+	return WithTokenSource(func() (string, error) { return token, nil })
+}
+
+// WithTokenFile is WithToken with the one line of a file, which is read again when it
+// changes: so a token is replaced without a restart.
+func WithTokenFile(file string) Option { return WithTokenSource(newTokenFile(file).token) }
+
+// WithTokenSource is WithToken with what source says when a call is made. It is called
+// concurrently and must be quick; its error is the call's.
+func WithTokenSource(source func() (string, error)) Option {
+	return func(o *options) { o.token = source }
+}
+
+// WithTokenInClear lets tokens go to other machines without TLS: where the network is
+// trusted, for whoever listens there has the token then.
+func WithTokenInClear() Option { return func(o *options) { o.tokenInClear = true } }
 
 // WithDialer opens connections with dial instead of by TCP: for in-memory
 // networks and proxies.
@@ -130,13 +157,29 @@ func newOptions(opts []Option) options {
 }
 
 // check refuses credentials that would travel in the clear, before anything is
-// dialled.
-func (o *options) check() error {
-	plain := insecure.NewCredentials().Info().SecurityProtocol
-	if o.transport.Info().SecurityProtocol == plain && o.perRPC != nil && o.perRPC.RequireTransportSecurity() {
+// dialled, and tokens that cannot be read.
+func (o *options) check(addrs []string) error {
+	if o.clear() && o.perRPC != nil && o.perRPC.RequireTransportSecurity() {
 		return fmt.Errorf("credentials need transport security: %w", eventnode.ErrInvalidArgument)
 	}
-	return nil
+	if o.token == nil {
+		return nil
+	}
+	if o.perRPC != nil {
+		return fmt.Errorf("a token and other credentials of each call: give one of them: %w", eventnode.ErrInvalidArgument)
+	}
+	for _, addr := range addrs {
+		if _, err := o.bearer(addr); err != nil {
+			return fmt.Errorf("%s: %w", addr, err)
+		}
+	}
+	_, err := o.token()
+	return err
+}
+
+// clear reports whether connections are not secured.
+func (o *options) clear() bool {
+	return o.transport.Info().SecurityProtocol == insecure.NewCredentials().Info().SecurityProtocol
 }
 
 // positive is v, or else if that is no use.
@@ -146,16 +189,3 @@ func positive[T int | time.Duration](v, otherwise T) T {
 	}
 	return v
 }
-
-// bearer is a token as credentials of each call.
-type bearer string
-
-var _ credentials.PerRPCCredentials = bearer("")
-
-// GetRequestMetadata implements credentials.PerRPCCredentials.
-func (b bearer) GetRequestMetadata(context.Context, ...string) (map[string]string, error) {
-	return map[string]string{"authorization": "Bearer " + string(b)}, nil
-}
-
-// RequireTransportSecurity implements credentials.PerRPCCredentials.
-func (bearer) RequireTransportSecurity() bool { return true }

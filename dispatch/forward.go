@@ -35,7 +35,7 @@ func (p *Publisher) Forward(ctx context.Context, envelopes wire.Piece) (handled 
 		if r.Err != nil && r.Count == 0 {
 			return handled, refusals, r.Err
 		}
-		views, err := p.d.admitRun(buf[:0], &r)
+		views, err := p.admitRun(buf[:0], &r)
 		if err != nil {
 			refusals = refuse(refusals, handled, r.Count, err)
 			p.d.count.refused.Add(uint64(r.Count))
@@ -48,11 +48,14 @@ func (p *Publisher) Forward(ctx context.Context, envelopes wire.Piece) (handled 
 }
 
 // admitRun says where a run goes, or why it is refused.
-func (d *Dispatcher) admitRun(views []*view, r *wire.Run) ([]*view, error) {
+func (p *Publisher) admitRun(views []*view, r *wire.Run) ([]*view, error) {
 	if r.Err != nil {
 		return nil, r.Err
 	}
-	return d.lookup(views, r.Topics)
+	if err := p.permitted(r.Topics); err != nil {
+		return nil, err
+	}
+	return p.d.lookup(views, r.Topics)
 }
 
 // refuse appends a refusal for each of n events.
@@ -91,6 +94,9 @@ func (p *Publisher) admitEnvelope(ctx context.Context, envelope []byte) ([]*view
 		return nil, &eventnode.LimitError{Limit: "max_event_bytes", Max: p.d.cfg.MaxEventBytes, Got: n}
 	}
 	if err := wire.CheckEvent(rec.Event); err != nil {
+		return nil, err
+	}
+	if err := p.permitted(rec.Topics); err != nil {
 		return nil, err
 	}
 	return p.d.lookup(nil, rec.Topics)

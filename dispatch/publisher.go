@@ -10,6 +10,7 @@ import (
 
 	"github.com/eventnode/eventnode"
 	"github.com/eventnode/eventnode/event"
+	"github.com/eventnode/eventnode/internal/permit"
 	"github.com/eventnode/eventnode/internal/wire"
 )
 
@@ -20,6 +21,7 @@ type Publisher struct {
 	d      *Dispatcher
 	lane   uint32
 	closed atomic.Bool
+	names  *permit.Names // of a stream's caller; nil: all
 }
 
 var _ eventnode.PublisherCloser = (*Publisher)(nil)

@@ -11,8 +11,10 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"github.com/eventnode/eventnode"
+	"github.com/eventnode/eventnode/access"
 	"github.com/eventnode/eventnode/internal/apierr"
 	"github.com/eventnode/eventnode/internal/convert"
+	"github.com/eventnode/eventnode/internal/permit"
 	"github.com/eventnode/eventnode/internal/wire"
 	eventnodev1 "github.com/eventnode/eventnode/proto/eventnode/v1"
 )
@@ -62,6 +64,7 @@ func (s *Service) DispatchStream(stream grpc.BidiStreamingServer[eventnodev1.Dis
 	if err != nil {
 		return streamError(err)
 	}
+	p.names = permit.NewNames(stream.Context(), access.Dispatch)
 	ps := &publishStream{p: p, stream: stream, more: make(chan struct{}, 1), room: make(chan struct{}, 1)}
 	var reader sync.WaitGroup
 	reader.Go(func() { ps.end(ps.read(stream.Context())) })

@@ -10,8 +10,10 @@ import (
 	"google.golang.org/grpc"
 
 	"github.com/eventnode/eventnode"
+	"github.com/eventnode/eventnode/access"
 	"github.com/eventnode/eventnode/internal/apierr"
 	"github.com/eventnode/eventnode/internal/convert"
+	"github.com/eventnode/eventnode/internal/permit"
 	eventnodev1 "github.com/eventnode/eventnode/proto/eventnode/v1"
 )
 
@@ -44,7 +46,8 @@ var errRequest = fmt.Errorf("unknown kind of SubscribeRequest: %w", eventnode.Er
 type subscribeStream struct {
 	d      *Dispatcher
 	stream grpc.BidiStreamingServer[eventnodev1.SubscribeRequest, eventnodev1.SubscribeResponse]
-	batch  Batch // the writer's, used again
+	batch  Batch         // the writer's, used again
+	names  *permit.Names // the reader's: which topics the caller may have
 
 	mu      sync.Mutex
 	subs    map[uint64]*streamSub
@@ -76,7 +79,7 @@ type streamSub struct {
 
 // Subscribe carries the subscriptions of one client.
 func (s *Service) Subscribe(stream grpc.BidiStreamingServer[eventnodev1.SubscribeRequest, eventnodev1.SubscribeResponse]) error {
-	ss := &subscribeStream{d: s.d, stream: stream, subs: make(map[uint64]*streamSub), more: make(chan struct{}, 1), room: make(chan struct{}, 1)}
+	ss := &subscribeStream{d: s.d, stream: stream, names: permit.NewNames(stream.Context(), access.Subscribe), subs: make(map[uint64]*streamSub), more: make(chan struct{}, 1), room: make(chan struct{}, 1)}
 	var reader sync.WaitGroup
 	reader.Go(ss.read)
 	err := ss.write(stream.Context())
@@ -134,6 +137,9 @@ func (ss *subscribeStream) open(ctx context.Context, open *eventnodev1.OpenSubsc
 		return errNumber
 	}
 	opts, err := ss.d.openOptions(open)
+	if err == nil {
+		err = allPermitted(ss.names, open.GetTopics())
+	}
 	if err == nil {
 		sub.sub, err = ss.d.attach(ctx, open.GetTopics(), func() { ss.wake(sub) }, opts...)
 	}

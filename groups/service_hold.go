@@ -10,8 +10,10 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"github.com/eventnode/eventnode"
+	"github.com/eventnode/eventnode/access"
 	"github.com/eventnode/eventnode/internal/apierr"
 	"github.com/eventnode/eventnode/internal/convert"
+	"github.com/eventnode/eventnode/internal/permit"
 	eventnodev1 "github.com/eventnode/eventnode/proto/eventnode/v1"
 )
 
@@ -181,7 +183,9 @@ func (h *hold) do(req *eventnodev1.HoldRequest) *eventnodev1.HoldResponse {
 	var err error
 	switch {
 	case req.GetJoin() != nil:
-		err = h.join(ctx, req.GetJoin(), res)
+		if err = mayJoin(ctx, req.GetJoin()); err == nil {
+			err = h.join(ctx, req.GetJoin(), res)
+		}
 	case req.GetLeave() != nil:
 		err = h.leave(ctx, req.GetLeave(), res)
 	case req.GetSetMeta() != nil:
@@ -276,4 +280,14 @@ func (h *hold) setMeta(ctx context.Context, req *eventnodev1.SetMetaRequest) err
 		return eventnode.ErrNotOwner
 	}
 	return h.s.scope(req.GetScope()).SetMeta(ctx, req.GetGroup(), m, string(req.GetMeta()))
+}
+
+// mayJoin asks whether the caller may be in the groups.
+func mayJoin(ctx context.Context, req *eventnodev1.JoinRequest) error {
+	for _, e := range req.GetEntries() {
+		if err := permit.May(ctx, access.Groups, access.Group(req.GetScope(), e.GetGroup())); err != nil {
+			return err
+		}
+	}
+	return nil
 }

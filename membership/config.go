@@ -79,6 +79,9 @@ type Config struct {
 	// SecretKey encrypts the gossip: 16, 24 or 32 bytes. Nodes with another one
 	// are not heard. Defaults to none: not encrypted.
 	SecretKey []byte
+	// SecretKeys are several: the first one encrypts, all decrypt. They go before
+	// SecretKey. Defaults to that one.
+	SecretKeys [][]byte
 	// DataDir keeps the epoch, so that it grows even if the clock goes back.
 	// Defaults to none: the epoch is the time of the start.
 	DataDir string
@@ -95,6 +98,9 @@ type Config struct {
 	// whether it is: nil means yes. It is called from one goroutine, with a
 	// deadline. Defaults to a TCP dial of its rpc address.
 	Probe func(ctx context.Context, node Node) error
+
+	// keyring has SecretKeys, as they are now; New makes it. nil: none.
+	keyring *memberlist.Keyring
 }
 
 // Resolver looks names up; *net.Resolver is one.
@@ -144,6 +150,9 @@ func (c Config) withDefaults() Config {
 	if c.Probe == nil {
 		c.Probe = dialRPC
 	}
+	if len(c.SecretKeys) == 0 && len(c.SecretKey) > 0 {
+		c.SecretKeys = [][]byte{c.SecretKey}
+	}
 	c.Timing = c.Timing.withDefaults()
 	return c
 }
@@ -187,10 +196,8 @@ func (c Config) check() error {
 	if c.VersionMin > c.VersionMax {
 		return fmt.Errorf("%w: versions %d to %d", ErrConfig, c.VersionMin, c.VersionMax)
 	}
-	if len(c.SecretKey) > 0 {
-		if err := memberlist.ValidateKey(c.SecretKey); err != nil {
-			return fmt.Errorf("%w: the gossip key must have 16, 24 or 32 bytes, not %d", ErrConfig, len(c.SecretKey))
-		}
+	if err := checkKeys(c.SecretKeys); err != nil {
+		return err
 	}
 	if _, _, err := splitIP(c.BindAddress); err != nil {
 		return fmt.Errorf("%w: bind address: %w", ErrConfig, err)

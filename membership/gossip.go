@@ -75,7 +75,7 @@ func memberlistConfig(cfg Config, self Node, d *delegate) (*memberlist.Config, e
 	mc.Label = cfg.Cluster
 	mc.SkipInboundLabelCheck = false
 	mc.AdvertiseAddr, mc.AdvertisePort, mc.BindPort = ip, port, port
-	mc.SecretKey = cfg.SecretKey
+	mc.Keyring = cfg.keyring
 	mc.TCPTimeout = streamTimeout
 	mc.ProbeInterval, mc.ProbeTimeout = cfg.Timing.ProbeInterval, cfg.Timing.ProbeTimeout
 	mc.SuspicionMult = cfg.Timing.SuspicionMult

@@ -52,6 +52,9 @@ func New(cfg Config) (*Membership, error) {
 	if err := checkReach(self, literal(seeds)); err != nil {
 		return nil, err
 	}
+	if cfg.keyring, err = newKeyring(cfg.SecretKeys); err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrConfig, err)
+	}
 	mtr, err := newMetrics(cfg.Registerer)
 	if err != nil {
 		return nil, err

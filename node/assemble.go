@@ -2,13 +2,11 @@ package node
 
 import (
 	"context"
-	"crypto/tls"
 	"net"
 	"sync"
 	"time"
 
 	"github.com/google/uuid"
-	"google.golang.org/grpc/credentials"
 
 	"github.com/eventnode/eventnode/dispatch"
 	"github.com/eventnode/eventnode/groups"
@@ -36,7 +34,7 @@ func (n *Node) join(rpc net.Addr, store *storage) (*membership.Membership, error
 		BindAddress: c.GossipAddress, AdvertiseAddress: c.AdvertiseGossip, RPCAddress: advertise,
 		Zone: c.Zone, Labels: c.Labels, Version: c.Version, VersionMin: 1, VersionMax: 1,
 		ClusterUUID: store.cluster(), Replica: store.replica(), StorageLevel: store.level(), Roles: store.roles(),
-		Seeds: c.Seeds, SeedFile: c.SeedFile, SecretKey: c.GossipKey, DataDir: c.DataDir,
+		Seeds: c.Seeds, SeedFile: c.SeedFile, SecretKeys: c.GossipKeys, DataDir: c.DataDir,
 		Transport: transport, Logger: c.Logger, Registerer: c.Registry,
 		Probe: func(ctx context.Context, m membership.Node) error { return probe(ctx, c.Network, m) },
 	})
@@ -56,7 +54,7 @@ func (n *Node) assemble(members *membership.Membership, rpc net.Addr, store *sto
 	c, self := n.cfg, members.Self().Ref
 	h := &handler{streams: store.streams}
 	links, err := link.New(link.Config{
-		Self: self, Cluster: c.Cluster, Secret: c.GossipKey,
+		Self: self, Cluster: c.Cluster, Secrets: n.keys.secrets,
 		ClusterUUID: func() []byte { return uuidBytes(members.Self().ClusterUUID) },
 		Dial:        c.Network.Dial, Credentials: c.TLS.client(), Logger: c.Logger, Registerer: c.Registry,
 	}, h)
@@ -90,33 +88,13 @@ func (n *Node) assemble(members *membership.Membership, rpc net.Addr, store *sto
 		groups: table, dispatch: live, tracer: tracing.New(c.TracerProvider), interest: wants, storage: store, callers: newCallers(), rpc: rpc, moving: make(chan struct{}), moved: make(chan struct{}),
 		publisher: sync.OnceValues(func() (*dispatch.Publisher, error) { return live.NewPublisher(context.Background()) }),
 	}
+	p.gate = &gate{authorize: c.Authorizer, rules: methods(), vouched: links.Vouched, mutual: c.TLS != nil, logger: c.Logger}
 	if p.chat, err = p.openChat(); err != nil {
 		return nil, err
 	}
 	p.sources, err = n.openSources(p)
 	h.chat, h.sources = p.chat, p.sources
 	return p, err
-}
-
-// client returns the credentials to dial peers with; nil means in the clear.
-func (t *TLS) client() credentials.TransportCredentials {
-	if t == nil {
-		return nil
-	}
-	return credentials.NewTLS(t.Client)
-}
-
-// server returns the listener's configuration: clients may come without a
-// certificate, links may not.
-func (t *TLS) server() *tls.Config {
-	if t == nil {
-		return nil
-	}
-	cfg := t.Server.Clone()
-	if cfg.ClientAuth < tls.VerifyClientCertIfGiven {
-		cfg.ClientAuth = tls.VerifyClientCertIfGiven
-	}
-	return cfg
 }
 
 // uuidBytes is empty for no UUID.

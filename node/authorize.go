@@ -2,19 +2,16 @@ package node
 
 import (
 	"context"
-	"log/slog"
+	"fmt"
 	"net"
-	"runtime/debug"
 	"strings"
 
-	"google.golang.org/grpc"
-	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/credentials"
 	"google.golang.org/grpc/metadata"
 	"google.golang.org/grpc/peer"
-	"google.golang.org/grpc/status"
 
-	"github.com/eventnode/eventnode/internal/apierr"
+	"github.com/eventnode/eventnode"
+	"github.com/eventnode/eventnode/access"
 )
 
 // Call is a public call about to be served.
@@ -27,36 +24,64 @@ type Call struct {
 	Metadata metadata.MD
 	// TLS is how the connection is secured; nil in the clear.
 	TLS *credentials.TLSInfo
+	// Use is what it does, and with what: see Authorizer.
+	Use access.Use
 }
 
 // Authorizer decides on a public call before it is served: nil allows it, and
 // eventnode.ErrUnauthenticated or ErrPermissionDenied, wrapped or not, refuse
-// it. It is called concurrently, once a call or stream, and should be quick.
+// it. It is called concurrently, and should be quick.
+//
+// It is asked about each call without names first: may this caller do that at all? Then it
+// is asked about the names that the call is about, if the operation has some: those of a
+// request before it is served, and those in a stream as they come up, where a refusal is
+// of the one subscription, envelope, batch or join, and the stream goes on. Of dispatches
+// in one stream each topic is asked about once.
+//
+// What is passed on to another node, a stream's leader, is asked about there, too: give
+// all nodes the same rules.
 type Authorizer func(ctx context.Context, call Call) error
 
-// linkPrefix is what every method between nodes starts with.
-const linkPrefix = "/eventnode.cluster.v1."
-
-// gate is what each call passes before it is served.
-type gate struct {
-	authorize Authorizer
-	mutual    bool // links need a verified client certificate
-	logger    *slog.Logger
+// TokenAuthorizer decides by the token of a call ("authorization: Bearer TOKEN"); policy
+// is asked at each call who may do what, so that it may change. See Node.Revoke for what
+// was opened before.
+func TokenAuthorizer(policy func() *access.Policy) Authorizer {
+	return func(_ context.Context, call Call) error {
+		token, ok := call.Token()
+		if !ok {
+			return fmt.Errorf("this node asks for a token, \"authorization: Bearer TOKEN\", one: %w", eventnode.ErrUnauthenticated)
+		}
+		who, ok := policy().Of(token)
+		if !ok {
+			return fmt.Errorf("nobody has the token that was sent: %w", eventnode.ErrUnauthenticated)
+		}
+		return who.May(call.Use)
+	}
 }
 
-// check admits a call or says why not.
-func (g *gate) check(ctx context.Context, method string) error {
-	call := describe(ctx, method)
-	if strings.HasPrefix(method, linkPrefix) {
-		if g.mutual && (call.TLS == nil || len(call.TLS.State.VerifiedChains) == 0) {
-			return status.Error(codes.Unauthenticated, "a link needs a client certificate that this node's CA signed")
-		}
-		return nil // the handshake of the link proves the rest
+// Token is the bearer token that was sent along, if there is one, and only one.
+func (c Call) Token() (string, bool) {
+	values := c.Metadata.Get("authorization")
+	if len(values) != 1 {
+		return "", false
 	}
-	if g.authorize == nil {
-		return nil
-	}
-	return apierr.ToStatus(g.authorize(ctx, call))
+	scheme, token, ok := strings.Cut(values[0], " ")
+	return strings.TrimSpace(token), ok && strings.EqualFold(scheme, "bearer")
+}
+
+// caller is who makes a call, as services may ask about.
+type caller struct {
+	ctx       context.Context //nolint:containedctx // of this one call
+	authorize Authorizer
+	call      Call // without Use
+	rule      method
+}
+
+// May implements permit.Permit.
+func (c *caller) May(u access.Use) error {
+	call := c.call
+	call.Use = u
+	return c.authorize(c.ctx, call)
 }
 
 func describe(ctx context.Context, method string) Call {
@@ -69,28 +94,4 @@ func describe(ctx context.Context, method string) Call {
 		}
 	}
 	return call
-}
-
-func (g *gate) unary(ctx context.Context, req any, info *grpc.UnaryServerInfo, next grpc.UnaryHandler) (resp any, err error) {
-	defer g.isolate(info.FullMethod, &err)
-	if err := g.check(ctx, info.FullMethod); err != nil {
-		return nil, err
-	}
-	return next(ctx, req)
-}
-
-func (g *gate) stream(srv any, s grpc.ServerStream, info *grpc.StreamServerInfo, next grpc.StreamHandler) (err error) {
-	defer g.isolate(info.FullMethod, &err)
-	if err := g.check(s.Context(), info.FullMethod); err != nil {
-		return err
-	}
-	return next(srv, s)
-}
-
-// isolate keeps a defect met by one call from ending the node.
-func (g *gate) isolate(method string, err *error) {
-	if r := recover(); r != nil {
-		g.logger.Error("a call failed on a defect of this program", "method", method, "panic", r, "stack", string(debug.Stack()))
-		*err = status.Error(codes.Internal, "internal defect, see the node's log")
-	}
 }

@@ -67,6 +67,9 @@ type Config struct {
 	// sees each request as the call that does the same. Off unless asked for: whoever
 	// reaches the address may publish, if there is no Authorizer.
 	HTTPIngest bool
+	// HTTPTLS has HTTPAddress speak TLS, with the certificate of rpc. Off unless asked
+	// for: what scrapes metrics may not know the signer.
+	HTTPTLS bool
 
 	// Chat is about sessions of clients, chat topics and the gateway. Off unless asked for.
 	Chat Chat
@@ -77,6 +80,9 @@ type Config struct {
 	// GossipKey encrypts gossip and is what links prove to know: 16, 24 or 32
 	// bytes. Empty: gossip in the clear, and any node may link.
 	GossipKey []byte
+	// GossipKeys are several, 16 at most: the first one encrypts and is proved, any is
+	// good. They go before GossipKey; see Node.SetGossipKeys. Defaults to that one.
+	GossipKeys [][]byte
 	// TLS secures rpc. Nil: in the clear.
 	TLS *TLS
 	// Authorizer decides on each public call. Nil: all are allowed.
@@ -108,6 +114,9 @@ type TLS struct {
 	Server *tls.Config
 	// Client is used to dial other nodes; it needs a certificate.
 	Client *tls.Config
+	// Current, if set, goes before both, and is asked for them at each handshake: for
+	// certificates that are renewed while the node runs. It is called concurrently.
+	Current func() (server, client *tls.Config)
 }
 
 // Network is the seam to the network. What it returns keeps the contracts of
@@ -160,6 +169,9 @@ func (c Config) withDefaults() Config {
 	}
 	if c.RPCAddress == "" {
 		c.RPCAddress = net.JoinHostPort("127.0.0.1", strconv.Itoa(DefaultRPCPort))
+	}
+	if len(c.GossipKeys) == 0 && len(c.GossipKey) > 0 {
+		c.GossipKeys = [][]byte{c.GossipKey}
 	}
 	if c.Logger == nil {
 		c.Logger = slog.New(slog.DiscardHandler)

@@ -47,6 +47,9 @@ func (p *parts) openHTTP() (*httpServer, error) {
 	if s.listener, err = net.Listen("tcp", p.cfg.HTTPAddress); err != nil {
 		return nil, fmt.Errorf("http address: %w", err)
 	}
+	if p.cfg.HTTPTLS {
+		s.listener = p.cfg.TLS.listener(s.listener)
+	}
 	return s, nil
 }
 

@@ -10,6 +10,7 @@ import (
 	"google.golang.org/grpc/metadata"
 
 	"github.com/eventnode/eventnode"
+	"github.com/eventnode/eventnode/access"
 	"github.com/eventnode/eventnode/internal/ingest"
 )
 
@@ -31,6 +32,15 @@ func ingestOff(w http.ResponseWriter, _ *http.Request) {
 	ingest.Refuse(w, fmt.Errorf("this node takes no events over HTTP (serve --http-ingest has it do so): %w", eventnode.ErrPermissionDenied))
 }
 
+// posted is what a request does.
+func posted(r *http.Request, o access.Operation) access.Use {
+	use := access.Use{Operation: o, Names: []string{r.PathValue("topic")}}
+	if use.Operation == access.Publish {
+		use.Names = []string{qualified(r.PathValue("namespace"), r.PathValue("stream"))}
+	}
+	return use
+}
+
 // admit decides on a request as the gate does on the call of gRPC that does the same.
 func (p *parts) admit(r *http.Request, method string) error {
 	if p.stopping.Load() {
@@ -39,7 +49,7 @@ func (p *parts) admit(r *http.Request, method string) error {
 	if p.cfg.Authorizer == nil {
 		return nil
 	}
-	call := Call{Method: method, Metadata: make(metadata.MD, len(r.Header))}
+	call := Call{Method: method, Metadata: make(metadata.MD, len(r.Header)), Use: posted(r, p.gate.rules[method].operation)}
 	for name, values := range r.Header {
 		call.Metadata[strings.ToLower(name)] = values
 	}

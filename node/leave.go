@@ -5,12 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"strings"
-
-	"google.golang.org/grpc/metadata"
 
 	"github.com/eventnode/eventnode"
 	"github.com/eventnode/eventnode/internal/apierr"
+	"github.com/eventnode/eventnode/internal/permit"
 	"github.com/eventnode/eventnode/membership"
 	eventnodev1 "github.com/eventnode/eventnode/proto/eventnode/v1"
 	"github.com/eventnode/eventnode/streams"
@@ -74,7 +72,7 @@ func (p *parts) askToLeave(ctx context.Context, node eventnode.NodeID, tell func
 	if err != nil {
 		return fmt.Errorf("%w: %w", err, eventnode.ErrUnavailable)
 	}
-	stream, err := eventnodev1.NewClusterServiceClient(conn).LeaveCluster(passOn(ctx), &eventnodev1.LeaveClusterRequest{Node: string(node)})
+	stream, err := eventnodev1.NewClusterServiceClient(conn).LeaveCluster(permit.Forward(ctx), &eventnodev1.LeaveClusterRequest{Node: string(node)})
 	if err != nil {
 		return apierr.FromStatus(err)
 	}
@@ -90,18 +88,6 @@ func (p *parts) askToLeave(ctx context.Context, node eventnode.NodeID, tell func
 		}
 		tell(resp.GetStep())
 	}
-}
-
-// passOn is ctx with what the caller sent along: the other node decides on its right.
-func passOn(ctx context.Context) context.Context {
-	md, _ := metadata.FromIncomingContext(ctx)
-	md = md.Copy()
-	for key := range md {
-		if strings.HasPrefix(key, "grpc-") || strings.HasPrefix(key, ":") {
-			delete(md, key) // of the one connection
-		}
-	}
-	return metadata.NewOutgoingContext(ctx, md)
 }
 
 // LeaveCluster implements ClusterService.

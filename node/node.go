@@ -21,6 +21,7 @@ import (
 // Node is one member of a cluster, embedded in this process.
 type Node struct {
 	cfg     Config
+	keys    *keys
 	started atomic.Bool
 	ready   chan struct{} // closed when parts is set and serves
 	done    chan struct{} // closed when Run has ended
@@ -42,6 +43,7 @@ type parts struct {
 	chat     *chatService // nil: none
 	sources  *sources
 	callers  *callers
+	gate     *gate
 	// publisher is the one that callers of the Node share. It is made when first
 	// used: the loss of a node without publishers is no gap to anybody.
 	publisher func() (*dispatch.Publisher, error)
@@ -70,13 +72,16 @@ func New(cfg Config) (*Node, error) {
 			return nil, fmt.Errorf("node: %s is not HOST:PORT: %w", name, err)
 		}
 	}
-	if t := cfg.TLS; t != nil && (t.Server == nil || t.Client == nil) {
+	if t := cfg.TLS; t != nil && t.Current == nil && (t.Server == nil || t.Client == nil) {
 		return nil, errors.New("node: TLS needs both Server, for the listener, and Client, to dial other nodes")
 	}
 	if cfg.HTTPIngest && cfg.HTTPAddress == "" {
 		return nil, errors.New("node: HTTPIngest needs HTTPAddress, where events are taken")
 	}
-	return &Node{cfg: cfg, ready: make(chan struct{}), done: make(chan struct{})}, nil
+	if cfg.HTTPTLS && cfg.TLS == nil {
+		return nil, errors.New("node: HTTPTLS needs TLS, whose certificate it uses")
+	}
+	return &Node{cfg: cfg, keys: newKeys(cfg.GossipKeys), ready: make(chan struct{}), done: make(chan struct{})}, nil
 }
 
 // Ready is closed when the node serves: its ports are open, its seeds were
@@ -100,7 +105,7 @@ func (n *Node) Run(ctx context.Context) error {
 	if n.cfg.ID == "" {
 		n.cfg.ID = defaultID(listener.Addr().String())
 	}
-	store, err := openStorage(n.cfg)
+	store, err := openStorage(n.cfg, n.keys.secrets)
 	if err != nil {
 		return err
 	}
@@ -182,6 +187,7 @@ func (n *Node) serve(ctx, storing context.Context, end func(), g *errgroup.Group
 	f.settle(ctx)
 	n.parts = p
 	close(n.ready)
+	n.warnOfOpenPorts()
 	n.cfg.Logger.Info("ready", "node", p.self.String(), "cluster", n.cfg.Cluster,
 		"gossip", members.Self().GossipAddress, "rpc", members.Self().RPCAddress)
 	return nil

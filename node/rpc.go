@@ -37,7 +37,9 @@ func (p *parts) ports(listener net.Listener) *ports {
 	mux := portmux.New(portmux.Config{TLS: p.cfg.TLS.server(), Refused: refused.add})
 	ports := &ports{listener: listener, mux: mux, http2: mux.Register(portmux.HTTP2(), listener.Addr())}
 	if p.storage.streams != nil {
-		ports.raft = mux.Register(streams.Protocol(), listener.Addr())
+		raft := streams.Protocol()
+		raft.Mutual = p.cfg.TLS != nil
+		ports.raft = mux.Register(raft, listener.Addr())
 	}
 	return ports
 }
@@ -70,6 +72,7 @@ func (p *parts) serveRPC(ctx context.Context, ports *ports) error {
 		<-ctx.Done()
 		healthy.Shutdown()
 		server.Stop()
+		p.gate.wait()
 		return nil
 	})
 	return g.Wait()
@@ -77,7 +80,6 @@ func (p *parts) serveRPC(ctx context.Context, ports *ports) error {
 
 // server makes the gRPC server with all its services.
 func (p *parts) server() (*grpc.Server, *health.Server) {
-	gate := &gate{authorize: p.cfg.Authorizer, mutual: p.cfg.TLS != nil, logger: p.cfg.Logger}
 	options := link.ServerOptions()
 	if p.tracer != nil {
 		options = append(options, grpc.ChainUnaryInterceptor(p.tracer.UnaryServer()))
@@ -85,8 +87,8 @@ func (p *parts) server() (*grpc.Server, *health.Server) {
 	server := grpc.NewServer(append(options,
 		grpc.Creds(portmux.Credentials()),
 		grpc.ForceServerCodecV2(wire.NewCodec()),
-		grpc.UnaryInterceptor(gate.unary),
-		grpc.StreamInterceptor(gate.stream))...)
+		grpc.UnaryInterceptor(p.gate.unary),
+		grpc.StreamInterceptor(p.gate.stream))...)
 	healthy := health.NewServer()
 	healthpb.RegisterHealthServer(server, healthy)
 	clusterv1.RegisterLinkServiceServer(server, p.links.Service())

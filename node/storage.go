@@ -15,9 +15,11 @@ import (
 	"google.golang.org/grpc/credentials"
 	"google.golang.org/grpc/credentials/insecure"
 	"google.golang.org/grpc/experimental"
+	"google.golang.org/grpc/metadata"
 
 	"github.com/eventnode/eventnode"
 	"github.com/eventnode/eventnode/internal/link"
+	"github.com/eventnode/eventnode/internal/permit"
 	"github.com/eventnode/eventnode/internal/wire"
 	"github.com/eventnode/eventnode/membership"
 	clusterv1 "github.com/eventnode/eventnode/proto/eventnode/cluster/v1"
@@ -60,7 +62,7 @@ type storage struct {
 
 // openStorage opens the data directory. Without one, or when it was turned off, the
 // node has no storage.
-func openStorage(c Config) (*storage, error) {
+func openStorage(c Config, secrets func() [][]byte) (*storage, error) {
 	s := &storage{peers: newStoragePeers(c), stopped: make(chan struct{})}
 	limits := streams.ServiceConfig{MaxEventBytes: c.Limits.MaxEventBytes}
 	if c.DataDir == "" || c.Storage.Off {
@@ -80,7 +82,7 @@ func openStorage(c Config) (*storage, error) {
 	}
 	var err error
 	s.streams, err = streams.New(streams.Config{
-		Dir: streamsDir(c.DataDir), Self: c.ID, Cluster: c.Cluster, Secret: c.GossipKey,
+		Dir: streamsDir(c.DataDir), Self: c.ID, Cluster: c.Cluster, Secrets: secrets,
 		Peers: s.peers, Dial: c.TLS.raftDial(c.Network), Expect: expect, Replicas: c.Storage.Replicas,
 		MinFreeBytes: c.Storage.MinFreeBytes, LeaseTTL: c.Storage.LeaseTTL, FS: c.Storage.FS, WallClock: c.Storage.WallClock, Logger: c.Logger, Registerer: c.Registry,
 	})
@@ -177,11 +179,13 @@ func (s *storage) close() {
 
 // raftDial dials another node's rpc port for Raft.
 func (t *TLS) raftDial(network Network) func(context.Context, string) (net.Conn, error) {
-	var client *tls.Config
-	if t != nil {
-		client = t.Client
+	if t == nil {
+		return network.Dial
 	}
-	return streams.Dialer(network.Dial, client)
+	return streams.Dialer(network.Dial, func() *tls.Config {
+		_, client := t.now()
+		return client
+	})
 }
 
 // connectTimeout bounds one try to connect to the leader; who has a call to make does
@@ -302,12 +306,27 @@ func (p *storagePeers) Conn(address string) (grpc.ClientConnInterface, error) {
 			Backoff:           backoff.Config{BaseDelay: 50 * time.Millisecond, Multiplier: 1.6, Jitter: 0.2, MaxDelay: time.Second},
 			MinConnectTimeout: connectTimeout,
 		}),
-		grpc.WithContextDialer(p.network.Dial))
+		grpc.WithContextDialer(p.network.Dial),
+		grpc.WithUnaryInterceptor(func(ctx context.Context, method string, req, reply any, cc *grpc.ClientConn, invoke grpc.UnaryInvoker, opts ...grpc.CallOption) error {
+			return invoke(p.vouch(ctx, address), method, req, reply, cc, opts...)
+		}),
+		grpc.WithStreamInterceptor(func(ctx context.Context, desc *grpc.StreamDesc, cc *grpc.ClientConn, method string, stream grpc.Streamer, opts ...grpc.CallOption) (grpc.ClientStream, error) {
+			return stream(p.vouch(ctx, address), desc, cc, method, opts...)
+		}))
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", address, err)
 	}
 	p.conns[address] = c
 	return c, nil
+}
+
+// vouch has the node at address know a call that is this node's own.
+func (p *storagePeers) vouch(ctx context.Context, address string) context.Context {
+	md, _ := metadata.FromOutgoingContext(ctx)
+	if _, links := p.parts(); links != nil && permit.IsOwn(md) {
+		return links.Vouch(ctx, address)
+	}
+	return ctx
 }
 
 // close closes the connections, and there are no others.

@@ -25,6 +25,9 @@ type Config struct {
 	Cluster string
 	// Secret is what Raft's connections prove to know. Defaults to none.
 	Secret []byte
+	// Secrets are several, as they are now: the first one is proved, any is taken. It is
+	// called concurrently. Defaults to Secret alone.
+	Secrets func() [][]byte
 	// Peers is what this node knows of others, and how it asks them. Required.
 	Peers Peers
 	// Dial opens a connection to an rpc port, for Raft. Required.

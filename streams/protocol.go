@@ -14,8 +14,8 @@ import (
 func Protocol() portmux.Protocol { return raftnet.Protocol() }
 
 // Dialer makes Config.Dial of what dials an rpc port, and of the TLS configuration
-// of a client; nil for none.
-func Dialer(dial func(ctx context.Context, address string) (net.Conn, error), cfg *tls.Config) func(context.Context, string) (net.Conn, error) {
+// of a client, which is asked for with each connection; nil for none.
+func Dialer(dial func(ctx context.Context, address string) (net.Conn, error), cfg func() *tls.Config) func(context.Context, string) (net.Conn, error) {
 	if cfg == nil {
 		return dial
 	}

@@ -87,6 +87,9 @@ func (s *Service) consume(stream grpc.BidiStreamingServer[eventnodev1.ConsumeReq
 	if first.GetOpen() == nil {
 		return fmt.Errorf("the first request must be open: %w", eventnode.ErrInvalidArgument)
 	}
+	if err := permitted(stream.Context(), first.GetOpen()); err != nil {
+		return err
+	}
 	o, err := open(stream.Context(), p, first.GetOpen())
 	if err != nil {
 		return err

@@ -7,6 +7,8 @@ import (
 	"slices"
 
 	"github.com/eventnode/eventnode"
+	"github.com/eventnode/eventnode/access"
+	"github.com/eventnode/eventnode/internal/permit"
 	storagev1 "github.com/eventnode/eventnode/proto/eventnode/storage/v1"
 	eventnodev1 "github.com/eventnode/eventnode/proto/eventnode/v1"
 	"github.com/eventnode/eventnode/streams/internal/state"
@@ -28,6 +30,16 @@ type opening struct {
 	ids        []uint64 // of the streams
 	each       bool
 	countBytes bool
+}
+
+// permitted asks whether the caller may be a consumer of the streams.
+func permitted(ctx context.Context, m *eventnodev1.OpenConsumer) error {
+	for _, name := range m.GetStreams() {
+		if err := permit.May(ctx, access.Consume, state.Name{Namespace: m.GetNamespace(), Name: name}.String()); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // open looks at what a consumer asks for, and finds its streams.

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"strings"
 	"sync"
 	"time"
 
@@ -18,6 +17,7 @@ import (
 
 	"github.com/eventnode/eventnode"
 	"github.com/eventnode/eventnode/internal/apierr"
+	"github.com/eventnode/eventnode/internal/permit"
 	"github.com/eventnode/eventnode/internal/wire"
 )
 
@@ -93,15 +93,7 @@ func (s *Service) dial(ctx context.Context, leader Leader, method string, desc *
 
 // outgoing is ctx with what the caller sent along, and the mark.
 func outgoing(ctx context.Context, self eventnode.NodeID) context.Context {
-	md, _ := metadata.FromIncomingContext(ctx)
-	md = md.Copy()
-	for key := range md {
-		if strings.HasPrefix(key, "grpc-") || strings.HasPrefix(key, ":") {
-			delete(md, key) // of the one connection
-		}
-	}
-	md.Set(forwardedKey, string(self))
-	return metadata.NewOutgoingContext(ctx, md)
+	return metadata.AppendToOutgoingContext(permit.Forward(ctx), forwardedKey, string(self))
 }
 
 // watch ends a call when somebody else leads. Stop ends it too, and what watches.

@@ -10,7 +10,9 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"github.com/eventnode/eventnode"
+	"github.com/eventnode/eventnode/access"
 	"github.com/eventnode/eventnode/internal/apierr"
+	"github.com/eventnode/eventnode/internal/permit"
 	"github.com/eventnode/eventnode/internal/wire"
 	eventnodev1 "github.com/eventnode/eventnode/proto/eventnode/v1"
 	"github.com/eventnode/eventnode/streams/internal/state"
@@ -31,6 +33,11 @@ func (s *Service) submit(ctx context.Context, p partition, msg []byte) ([]sent, 
 	batches, err := s.cfg.parse(msg)
 	if err != nil {
 		return nil, err
+	}
+	for i := range batches { // before who may not is told which streams there are
+		if b := &batches[i]; b.err == nil {
+			b.err = permit.May(ctx, access.Publish, b.name.String())
+		}
 	}
 	numbers := s.resolve(ctx, p, batches)
 	out := make([]sent, len(batches))

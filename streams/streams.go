@@ -72,7 +72,7 @@ func New(cfg Config) (*Streams, error) {
 	}
 	if err == nil {
 		s.net, err = raftnet.New(raftnet.Config{
-			Cluster: cfg.Cluster, Secret: cfg.Secret, Resolve: s.resolve, Dial: cfg.Dial,
+			Cluster: cfg.Cluster, Secret: cfg.Secret, Secrets: cfg.Secrets, Resolve: s.resolve, Dial: cfg.Dial,
 			Logger: cfg.Logger, Registerer: cfg.Registerer,
 		})
 	}

@@ -67,7 +67,7 @@ func TestBadURLs(t *testing.T) {
 		t.Errorf("nobody is there: %v", err)
 	}
 	o := &URLOpener{DialOptions: []client.Option{client.WithToken("secret")}}
-	u, err := url.Parse("eventnode://127.0.0.1:1/s?group=g")
+	u, err := url.Parse("eventnode://192.0.2.1:1/s?group=g")
 	must(t, err)
 	if _, err := o.OpenSubscriptionURL(t.Context(), u); !errors.Is(err, eventnode.ErrInvalidArgument) {
 		t.Errorf("a token in the clear: %v", err)

@@ -48,23 +48,26 @@ type app struct {
 	dial      func(ctx context.Context, addrs []string, name string) (cluster, error)
 	newServer func(node.Config) (server, error)
 	getenv    func(string) string
+	environ   func() []string // nil: empty
 
-	addrs []string
-	json  bool
+	addrs    []string
+	security clientSecurity
+	json     bool
 }
 
 // run is the whole program. It returns the exit code.
 func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	a := &app{
 		stdin: stdin, stdout: stdout, stderr: stderr,
-		getenv: os.Getenv,
+		getenv:  os.Getenv,
+		environ: os.Environ,
 	}
 	t, err := openTraces(ctx, a.getenv, stderr)
 	if err != nil {
 		return a.report(a.rootCommand(), err)
 	}
 	defer t.close()
-	a.dial, a.newServer = t.dial, t.newServer
+	a.dial, a.newServer = a.secured(t.dial), t.newServer
 	return a.run(ctx, args)
 }
 
@@ -114,7 +117,7 @@ Start with "eventnode dev", which runs a cluster on this machine.`,
 	root.PersistentFlags().BoolVar(&a.json, "json", a.json, "print JSON, one object a line")
 	parent(root)
 	root.AddCommand(
-		a.devCommand(), a.serveCommand(),
+		a.devCommand(), a.serveCommand(), a.configCommand(),
 		a.subscribeCommand(), a.dispatchCommand(), a.groupsCommand(),
 		a.streamsCommand(), a.publishCommand(),
 		a.consumeCommand(), a.consumerGroupsCommand(), a.pendingCommand(), a.claimCommand(), a.deadCommand(),

@@ -35,7 +35,7 @@ func startChild(executable string, n devNode, seeds []string) (*child, error) {
 	defer func() { _ = log.Close() }() // the child has its own
 	args := []string{"serve"}
 	if n.Source != "" {
-		args = []string{"shard", "run", "--source", n.Source, "--gateway", n.From, "--token-file", n.Token,
+		args = []string{"shard", "run", "--source", n.Source, "--gateway", n.From, "--bot-token-file", n.Token,
 			"--shards", strconv.Itoa(demoShards), "--intents", strconv.Itoa(demoIntents)}
 	}
 	args = append(args,
@@ -51,6 +51,7 @@ func startChild(executable string, n devNode, seeds []string) (*child, error) {
 	}
 	c := &child{node: n, cmd: exec.Command(executable, args...), done: make(chan struct{})}
 	c.cmd.Stdout, c.cmd.Stderr = log, log
+	c.cmd.Env = withoutSettings(os.Environ()) // they are one node's
 	c.cmd.SysProcAttr = childAttributes()
 	if err := c.cmd.Start(); err != nil {
 		return nil, fmt.Errorf("%s: %w", n.Name, err)

@@ -30,6 +30,7 @@ const (
 func (a *app) addAddr(cmd *cobra.Command) {
 	cmd.Flags().StringSliceVar(&a.addrs, "addr", nil,
 		"HOST:PORT of a node's rpc; several: the first that answers (default $"+addrVariable+", then "+defaultAddr()+")")
+	a.security.add(cmd.Flags())
 }
 
 // defaultAddr is where a node of the default configuration serves.

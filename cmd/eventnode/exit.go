@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/eventnode/eventnode"
+	"github.com/eventnode/eventnode/client"
 )
 
 // Exit codes: part of the interface. The text of exitCodesTopic says the same.
@@ -131,6 +132,7 @@ var advice = []struct {
 }{
 	{eventnode.ErrOutcomeUnknown, "some events may not have been dispatched, and none is sent again by itself"},
 	{eventnode.ErrSlowSubscriber, "subscribe with another --policy, or read faster"},
+	{client.ErrTokenInClear, "secure the connection with --tls-ca, or say with --token-in-clear that it may"},
 	{eventnode.ErrNameTaken, "choose another --name"},
 	{eventnode.ErrConsumerGroupNotFound, "see \"eventnode consumer-groups --help\""},
 	{eventnode.ErrConsumerGroupDiffers, "\"eventnode consumer-groups update\" changes it"},

@@ -2,16 +2,15 @@ package main
 
 import (
 	"context"
-	"encoding/base64"
 	"fmt"
 	"io"
 	"log/slog"
-	"os"
-	"strings"
+	"sync"
 
 	"github.com/spf13/cobra"
 
 	"github.com/eventnode/eventnode"
+	"github.com/eventnode/eventnode/internal/reload"
 	"github.com/eventnode/eventnode/node"
 )
 
@@ -24,6 +23,8 @@ type server interface {
 	RPCAddress() string
 	HTTPAddress() string
 	GatewayAddress() string
+	Revoke(when func(node.Call) bool)
+	SetGossipKeys(keys [][]byte) error
 }
 
 var _ server = (*node.Node)(nil)
@@ -40,10 +41,12 @@ func newNode(cfg node.Config) (server, error) {
 // serveFlags are those of serve.
 type serveFlags struct {
 	cfg                 node.Config
-	name, keyFile       string
+	config              string
+	name                string
 	labels              []string
 	logLevel, logFormat string
 	chat                chatFlags
+	security            securityFlags
 }
 
 // serveCommand is `eventnode serve`.
@@ -68,8 +71,8 @@ all nodes the same list. dns:NAME:PORT stands for all addresses of a name, and
 srv:NAME for its SRV records. A node keeps trying, so nodes may start in any
 order.
 
---name must be unique; it defaults to host name and rpc port. The rpc port has no
-access control: keep it inside.
+--name must be unique; it defaults to host name and rpc port. Without
+--token-file whoever reaches the rpc port may do everything: keep it inside.
 
 --data keeps what must outlive the process. A node that has it also keeps copies of
 durable streams (--no-storage: it does not). Their cluster is founded once, by as
@@ -77,23 +80,30 @@ many such nodes as --bootstrap-expect says; give all the same number. A node
 without --join founds one alone. --label says something of the node, such as
 disk=ssd: copies can be kept on nodes that have it ("eventnode streams pools").
 
+Each flag may also be given by the environment, --rpc as EVENTNODE_RPC, or by a YAML file
+named with --config, as the key rpc; a flag goes before the environment, and that before
+the file. "eventnode config" checks them, and docs/configuration.md lists them.
+
 --http is for operators and their tools: metrics, health, profiles. With --http-ingest
 it also takes CloudEvents, from anybody who reaches it, for any topic and stream:
 
   POST /v1/topics/TOPIC/events     dispatched: 202
   POST /v1/streams/STREAM/events   201 with the position, when they are durable
 
+` + securityHelp() + `
+
 ` + chatHelp,
 		Example: `  eventnode serve --name n1
   eventnode serve --name n2 --gossip 0.0.0.0:7400 --rpc 0.0.0.0:7401 --join 10.0.0.1:7400 --join 10.0.0.2:7400
   eventnode serve --join dns:eventnode.default.svc:7400 --data /var/lib/eventnode --bootstrap-expect 3 --http 127.0.0.1:7402
+  eventnode serve --config /etc/eventnode/node.yaml
   eventnode serve --data /var/lib/eventnode --gateway 0.0.0.0:8080 --gateway-tokens tokens.txt --gateway-url wss://gateway.example.com`,
 		Args: args(0, 0, ""),
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			if err := f.finish(cmd, a.stderr); err != nil {
+			if err := a.configured(cmd, f.config, func() error { return f.finish(cmd, a.stderr) }); err != nil {
 				return err
 			}
-			return a.serve(cmd.Context(), f.cfg)
+			return a.serve(cmd.Context(), f.cfg, &f.security)
 		},
 	}
 	f.add(cmd)
@@ -104,6 +114,7 @@ it also takes CloudEvents, from anybody who reaches it, for any topic and stream
 // add adds the flags of every node.
 func (f *serveFlags) add(cmd *cobra.Command) {
 	fs := cmd.Flags()
+	fs.StringVar(&f.config, "config", "", "YAML file with a key for each flag that is not given (default: $"+configVariable+")")
 	fs.StringVar(&f.name, "name", "", "name of the node, unique in the cluster (default: host name and rpc port)")
 	fs.StringVar(&f.cfg.GossipAddress, "gossip", "", "HOST:PORT to bind for gossip (default 127.0.0.1:7400)")
 	fs.StringVar(&f.cfg.RPCAddress, "rpc", "", "HOST:PORT to bind for rpc (default "+defaultAddr()+")")
@@ -120,7 +131,7 @@ func (f *serveFlags) add(cmd *cobra.Command) {
 	fs.StringVar(&f.cfg.Zone, "zone", "", "failure domain, such as a data centre")
 	fs.StringVar(&f.cfg.HTTPAddress, "http", "", "HOST:PORT for /metrics, /livez, /readyz and /debug/pprof (default: off)")
 	fs.BoolVar(&f.cfg.HTTPIngest, "http-ingest", false, "take CloudEvents at --http, from whoever reaches it")
-	fs.StringVar(&f.keyFile, "gossip-key-file", "", "file with the cluster's secret: 16, 24 or 32 bytes in base64 (openssl rand -base64 32)")
+	f.security.add(fs, &f.cfg)
 	fs.StringVar(&f.logLevel, "log-level", "info", "debug, info, warn or error")
 	fs.StringVar(&f.logFormat, "log-format", "text", "text or json")
 }
@@ -137,16 +148,16 @@ func (f *serveFlags) finish(cmd *cobra.Command, logs io.Writer) (err error) {
 			return err
 		}
 	}
+	if err := f.security.config(&f.cfg); err != nil {
+		return err
+	}
 	if f.cfg.Labels, err = parseLabels(f.labels); err != nil {
 		return err
 	}
 	if f.cfg.Logger, err = newLogger(logs, f.logLevel, f.logFormat); err != nil {
 		return err
 	}
-	if f.keyFile != "" {
-		f.cfg.GossipKey, err = readKey(f.keyFile)
-	}
-	return err
+	return nil
 }
 
 // newLogger makes the logger of a node.
@@ -165,19 +176,6 @@ func newLogger(w io.Writer, level, format string) (*slog.Logger, error) {
 	return nil, usagef("--log-format %q: use text or json", format)
 }
 
-// readKey reads a gossip key. Its errors do not quote what the file holds.
-func readKey(file string) ([]byte, error) {
-	text, err := os.ReadFile(file)
-	if err != nil {
-		return nil, usagef("--gossip-key-file: %v", err)
-	}
-	key, err := base64.StdEncoding.DecodeString(strings.TrimSpace(string(text)))
-	if err != nil || (len(key) != 16 && len(key) != 24 && len(key) != 32) {
-		return nil, usagef("--gossip-key-file %s: it must hold 16, 24 or 32 bytes in base64", file)
-	}
-	return key, nil
-}
-
 // servingJSON is what serve --json prints when the node serves.
 type servingJSON struct {
 	Serving eventnode.NodeID `json:"serving"`
@@ -188,12 +186,19 @@ type servingJSON struct {
 	Gateway string           `json:"gateway,omitempty"`
 }
 
-// serve runs a node until ctx ends or it fails.
-func (a *app) serve(ctx context.Context, cfg node.Config) error {
+// serve runs a node until ctx ends or it fails, and looks at the files that it was made
+// of.
+func (a *app) serve(ctx context.Context, cfg node.Config, security *securityFlags) error {
 	n, err := a.newServer(cfg)
 	if err != nil {
 		return usageError{err}
 	}
+	security.attach(n, cfg.Logger)
+	looking, stop := context.WithCancel(ctx)
+	var looker sync.WaitGroup
+	looker.Go(func() { reload.Run(looking, fileLook, cfg.Logger, security.watch...) })
+	defer looker.Wait()
+	defer stop()
 	ended := make(chan error, 1)
 	go func() { ended <- n.Run(ctx) }()
 	select {

@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"strings"
 
@@ -32,7 +33,7 @@ func (a *app) sourceCommand() *cobra.Command {
 		Short: "Take events from a gateway, as a bot",
 		Long: `Runs nodes that take events from a gateway of the Discord protocol, as a bot, and send
 them to consumers on all nodes. "eventnode shards" says where its shards are.`,
-		Example: `  eventnode shard run --name n1 --data d --gateway wss://gateway.example.com --token-file token
+		Example: `  eventnode shard run --name n1 --data d --gateway wss://gateway.example.com --bot-token-file token
   eventnode shards list`,
 	}
 	parent(cmd)
@@ -59,26 +60,15 @@ as --api recommends), a number, or some of them, such as "0..7 of 16".
 Events are live events of the topic "topic:source.NAME": subscribe to it, or join the group
 NAME of the scope "source". Those that change something say what was before, as far as it
 is cached.`,
-		Example: `  eventnode shard run --data d --api https://discord.com/api/v10 --token-file token --shards auto
-  eventnode shard run --name n2 --join 10.0.0.1:7400 --gateway ws://127.0.0.1:8080 --token-file token --shards 4
+		Example: `  eventnode shard run --data d --api https://discord.com/api/v10 --bot-token-file token --shards auto
+  eventnode shard run --name n2 --join 10.0.0.1:7400 --gateway ws://127.0.0.1:8080 --bot-token-file token --shards 4
   eventnode subscribe topic:source.bot`,
 		Args: args(0, 0, ""),
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			if err := n.finish(cmd, a.stderr); err != nil {
+			if err := a.configured(cmd, n.config, func() error { return f.finish(cmd, &n, a.stderr) }); err != nil {
 				return err
 			}
-			bot, err := f.config()
-			if err != nil {
-				return err
-			}
-			if cmd.Flags().Changed("cache-messages") && bot.NoCache {
-				return usagef("--cache-messages with --no-cache: leave one out")
-			}
-			if n.cfg.DataDir == "" && len(n.cfg.Seeds) == 0 && n.cfg.SeedFile == "" {
-				return usagef("who runs a shard is kept by nodes with --data: give this one a directory, or have it --join a cluster that has some")
-			}
-			n.cfg.Sources = []node.Source{bot}
-			return a.serve(cmd.Context(), n.cfg)
+			return a.serve(cmd.Context(), n.cfg, &n.security)
 		},
 	}
 	n.add(cmd)
@@ -91,7 +81,7 @@ func (f *shardFlags) add(cmd *cobra.Command) {
 	fs.StringVar(&f.source.Shard.Name, "source", "bot", "name of the source: the bot's; nodes with the same one share its shards")
 	fs.StringVar(&f.source.Shard.Gateway, "gateway", "", "ws:// or wss:// address of the gateway")
 	fs.StringVar(&f.source.Shard.API, "api", "", "http:// or https:// address of an API that says where the gateway is")
-	fs.StringVar(&f.tokenFile, "token-file", "", "file with the bot's token")
+	fs.StringVar(&f.tokenFile, "bot-token-file", "", "file with the bot's token")
 	fs.StringVar(&f.shards, "shards", "", `auto, a number, or some such as "0..7 of 16" (default: auto with --api, else 1)`)
 	fs.Uint64Var(&f.source.Shard.Intents, "intents", openIntents, "which events the bot wants, a bit each (default: all that need no permission)")
 	fs.Lookup("intents").DefValue = "0" // the text says it
@@ -101,6 +91,24 @@ func (f *shardFlags) add(cmd *cobra.Command) {
 	fs.IntVar(&f.messages, "cache-messages", 10_000, "messages kept in memory, at most; 0: none")
 }
 
+// finish makes a node's configuration of the flags, those of n among them.
+func (f *shardFlags) finish(cmd *cobra.Command, n *serveFlags, logs io.Writer) error {
+	if err := n.finish(cmd, logs); err != nil {
+		return err
+	}
+	bot, err := f.config()
+	switch {
+	case err != nil:
+		return err
+	case cmd.Flags().Changed("cache-messages") && bot.NoCache:
+		return usagef("--cache-messages with --no-cache: leave one out")
+	case n.cfg.DataDir == "" && len(n.cfg.Seeds) == 0 && n.cfg.SeedFile == "":
+		return usagef("who runs a shard is kept by nodes with --data: give this one a directory, or have it --join a cluster that has some")
+	}
+	n.cfg.Sources = []node.Source{bot}
+	return nil
+}
+
 // config is what the flags say. Errors do not quote the token.
 func (f *shardFlags) config() (node.Source, error) {
 	s := f.source
@@ -108,16 +116,16 @@ func (f *shardFlags) config() (node.Source, error) {
 	case s.Shard.Gateway == "" && s.Shard.API == "":
 		return s, usagef("say where the gateway is, with --gateway, or who knows, with --api")
 	case f.tokenFile == "":
-		return s, usagef("--token-file is missing: the file with the bot's token")
+		return s, usagef("--bot-token-file is missing: the file with the bot's token")
 	case f.messages < 0:
 		return s, usagef("--cache-messages must not be negative")
 	}
 	token, err := os.ReadFile(f.tokenFile)
 	if err != nil {
-		return s, usagef("--token-file: %v", err)
+		return s, usagef("--bot-token-file: %v", err)
 	}
 	if s.Shard.Token = strings.TrimSpace(string(token)); s.Shard.Token == "" || strings.ContainsAny(s.Shard.Token, "\r\n") {
-		return s, usagef("--token-file %s: it must hold one line, the token", f.tokenFile)
+		return s, usagef("--bot-token-file %s: it must hold one line, the token", f.tokenFile)
 	}
 	if f.shards == "" && s.Shard.API == "" {
 		f.shards = "1"

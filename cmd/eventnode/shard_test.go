@@ -40,17 +40,17 @@ func TestShardRunSaysWhatIsWrong(t *testing.T) {
 	const secret = "s3cret"
 	good, two := tokenFile(t, secret+"\n"), tokenFile(t, secret+"\n"+secret+"\n")
 	gateway := []string{"--gateway", "ws://127.0.0.1:1"}
-	whole := slices.Clip(append([]string{"--data", "d", "--token-file", good}, gateway...))
+	whole := slices.Clip(append([]string{"--data", "d", "--bot-token-file", good}, gateway...))
 	for _, tt := range []struct {
 		want  string
 		flags []string
 	}{
 		{"say where the gateway is, with --gateway, or who knows, with --api", nil},
-		{"--token-file is missing", gateway},
-		{"no such file", append([]string{"--token-file", good + "s"}, gateway...)},
-		{"it must hold one line, the token", append([]string{"--token-file", two}, gateway...)},
-		{"it must hold one line, the token", append([]string{"--token-file", tokenFile(t, "\n")}, gateway...)},
-		{"give this one a directory, or have it --join", append([]string{"--token-file", good}, gateway...)},
+		{"--bot-token-file is missing", gateway},
+		{"no such file", append([]string{"--bot-token-file", good + "s"}, gateway...)},
+		{"it must hold one line, the token", append([]string{"--bot-token-file", two}, gateway...)},
+		{"it must hold one line, the token", append([]string{"--bot-token-file", tokenFile(t, "\n")}, gateway...)},
+		{"give this one a directory, or have it --join", append([]string{"--bot-token-file", good}, gateway...)},
 		{"--shards auto needs --api", append(whole, "--shards", "auto")},
 		{"there is at least one shard, not 0", append(whole, "--shards", "0")},
 		{"use auto, a number such as 16, or some of them such as 0..7 of 16", append(whole, "--shards", "3..1")},
@@ -74,7 +74,7 @@ func TestShardRunSaysWhatIsWrong(t *testing.T) {
 
 // The flags of shard run are the source of the node's configuration.
 func TestShardRunConfig(t *testing.T) {
-	cfg, _ := shardRun(t, "--data", "d", "--gateway", "ws://127.0.0.1:1", "--token-file", tokenFile(t, " Bot x\n"), "--source", "helper",
+	cfg, _ := shardRun(t, "--data", "d", "--gateway", "ws://127.0.0.1:1", "--bot-token-file", tokenFile(t, " Bot x\n"), "--source", "helper",
 		"--shards", "1..2 of 4", "--cache-messages", "0")
 	if len(cfg.Sources) != 1 {
 		t.Fatalf("%+v", cfg.Sources)
@@ -88,7 +88,7 @@ func TestShardRunConfig(t *testing.T) {
 		t.Errorf("intents %b", s.Shard.Intents)
 	}
 	for args, want := range map[string]fleet.Spec{"": fleet.All(1), "--api http://x": fleet.Auto()} {
-		cfg, _ := shardRun(t, append(strings.Fields(args), "--data", "d", "--gateway", "ws://x", "--token-file", tokenFile(t, "x"))...)
+		cfg, _ := shardRun(t, append(strings.Fields(args), "--data", "d", "--gateway", "ws://x", "--bot-token-file", tokenFile(t, "x"))...)
 		if len(cfg.Sources) != 1 || cfg.Sources[0].Shards != want {
 			t.Errorf("%q: %+v", args, cfg.Sources)
 		}

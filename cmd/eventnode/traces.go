@@ -99,8 +99,8 @@ func (t traces) tracerProvider() trace.TracerProvider {
 }
 
 // dial is dialClient with traces.
-func (t traces) dial(ctx context.Context, addrs []string, name string) (cluster, error) {
-	return dialClient(ctx, addrs, name, client.WithTracerProvider(t.tracerProvider()))
+func (t traces) dial(ctx context.Context, addrs []string, name string, opts ...client.Option) (cluster, error) {
+	return dialClient(ctx, addrs, name, append(opts, client.WithTracerProvider(t.tracerProvider()))...)
 }
 
 // newServer is newNode with traces.

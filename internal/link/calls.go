@@ -29,6 +29,27 @@ func (s *incoming) authenticate(ctx context.Context) (*session, error) {
 	return sess, nil
 }
 
+// Vouched reports whether a call carries the token of a link that stands: another node
+// of this cluster makes it.
+func (l *Links) Vouched(ctx context.Context) bool {
+	_, err := l.called.authenticate(ctx)
+	return err == nil
+}
+
+// Vouch adds the token of the link to the peer at address to an outgoing call, if there is
+// one: the peer then knows that a node makes it.
+func (l *Links) Vouch(ctx context.Context, address string) context.Context {
+	for ref, p := range *l.peers.Load() {
+		if p.addressNow() != address {
+			continue
+		}
+		if g, err := l.up(ref); err == nil {
+			return g.outgoing(ctx)
+		}
+	}
+	return ctx
+}
+
 // Deliver hands an event to group members on this node. The handler's context
 // ends with the link, too.
 func (s *incoming) Deliver(ctx context.Context, req *clusterv1.DeliverRequest) (*clusterv1.DeliverResponse, error) {

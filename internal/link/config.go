@@ -27,6 +27,10 @@ type Config struct {
 	// Secret is what both ends prove to know. Defaults to the empty secret,
 	// which anybody knows.
 	Secret []byte
+	// Secrets are several, as they are now: this node proves the first one, and takes the
+	// proof of any. It is called in each handshake, concurrently, must be quick and return
+	// one at least. Defaults to Secret alone.
+	Secrets func() [][]byte
 
 	// Lanes is how many ordered streams a link has: more use more cores, fewer
 	// make larger frames. The called node grants at most its own number.
@@ -81,6 +85,10 @@ func (c Config) withDefaults() (Config, error) {
 	}
 	if c.ClusterUUID == nil {
 		c.ClusterUUID = func() []byte { return nil }
+	}
+	if c.Secrets == nil {
+		alone := [][]byte{c.Secret}
+		c.Secrets = func() [][]byte { return alone }
 	}
 	if c.Dial == nil {
 		c.Dial = func(ctx context.Context, address string) (net.Conn, error) {

@@ -134,10 +134,12 @@ func (g *generation) shake() error {
 		diallerNonce: hello.GetNonce(), calledNonce: challenge.GetChallenge().GetNonce(),
 		dialler: cfg.Self, called: g.p.ref, generation: g.number,
 	}
-	if err := checkChallenge(challenge.GetChallenge(), t, cfg.Secret, cfg.versions, len(g.p.lanes)); err != nil {
+	// The one that the other node has proved it knows, also while secrets are changed.
+	secret, err := checkChallenge(challenge.GetChallenge(), t, cfg.Secrets(), cfg.versions, len(g.p.lanes))
+	if err != nil {
 		return err
 	}
-	proof := &clusterv1.Proof{Proof: t.proof(cfg.Secret, labelDialler)}
+	proof := &clusterv1.Proof{Proof: t.proof(secret, labelDialler)}
 	resp, err := g.ask(&clusterv1.ControlRequest{Message: &clusterv1.ControlRequest_Proof{Proof: proof}})
 	if err != nil {
 		return err

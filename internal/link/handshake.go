@@ -52,6 +52,16 @@ func (t transcript) proves(secret []byte, label string, proof []byte) bool {
 	return hmac.Equal(proof, t.proof(secret, label))
 }
 
+// provedBy returns under which of the secrets proof is that of the label's side.
+func (t transcript) provedBy(secrets [][]byte, label string, proof []byte) (secret []byte, ok bool) {
+	for _, s := range secrets {
+		if t.proves(s, label, proof) {
+			return s, true
+		}
+	}
+	return nil, false
+}
+
 // identity is what a called node compares a hello with.
 type identity struct {
 	self     eventnode.NodeRef
@@ -95,20 +105,23 @@ func targetOf(h *clusterv1.Hello) eventnode.NodeRef {
 	return eventnode.NodeRef{ID: eventnode.NodeID(h.GetTargetNode()), Epoch: h.GetTargetEpoch()}
 }
 
-// checkChallenge returns why the dialler does not go on, if so.
-func checkChallenge(c *clusterv1.Challenge, t transcript, secret []byte, own versions, asked int) error {
+// checkChallenge returns the secret that the called node has proved, and why the dialler
+// does not go on, if so.
+func checkChallenge(c *clusterv1.Challenge, t transcript, secrets [][]byte, own versions, asked int) ([]byte, error) {
+	if c == nil || len(c.GetNonce()) < nonceBytes {
+		return nil, fmt.Errorf("%w: no challenge to our hello", eventnode.ErrInvalidArgument)
+	}
+	secret, ok := t.provedBy(secrets, labelCalled, c.GetProof())
 	switch {
-	case c == nil || len(c.GetNonce()) < nonceBytes:
-		return fmt.Errorf("%w: no challenge to our hello", eventnode.ErrInvalidArgument)
-	case !t.proves(secret, labelCalled, c.GetProof()):
-		return fmt.Errorf("%w: the other node has another cluster secret", eventnode.ErrPermissionDenied)
+	case !ok:
+		return nil, fmt.Errorf("%w: the other node has another cluster secret", eventnode.ErrPermissionDenied)
 	case c.GetVersion() < own.lo || c.GetVersion() > own.hi:
-		return fmt.Errorf("%w: protocol version %d chosen, %d-%d offered",
+		return nil, fmt.Errorf("%w: protocol version %d chosen, %d-%d offered",
 			eventnode.ErrInvalidArgument, c.GetVersion(), own.lo, own.hi)
 	case c.GetLanes() == 0 || int(c.GetLanes()) > asked:
-		return fmt.Errorf("%w: %d lanes granted, %d asked for", eventnode.ErrInvalidArgument, c.GetLanes(), asked)
+		return nil, fmt.Errorf("%w: %d lanes granted, %d asked for", eventnode.ErrInvalidArgument, c.GetLanes(), asked)
 	}
-	return nil
+	return secret, nil
 }
 
 // newNonce returns a fresh nonce.

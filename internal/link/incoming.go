@@ -249,7 +249,7 @@ func (s *incoming) challenge(stream clusterv1.LinkService_ControlServer, hello *
 	}
 	lanes := max(1, min(cfg.Lanes, int(hello.GetLanes())))
 	err = stream.Send(&clusterv1.ControlResponse{Message: &clusterv1.ControlResponse_Challenge{Challenge: &clusterv1.Challenge{
-		Version: version, Nonce: t.calledNonce, Proof: t.proof(cfg.Secret, labelCalled), Lanes: uint32(lanes),
+		Version: version, Nonce: t.calledNonce, Proof: t.proof(cfg.Secrets()[0], labelCalled), Lanes: uint32(lanes),
 	}}})
 	if err != nil {
 		return nil, err
@@ -258,7 +258,7 @@ func (s *incoming) challenge(stream clusterv1.LinkService_ControlServer, hello *
 	if err != nil {
 		return nil, err
 	}
-	if !t.proves(cfg.Secret, labelDialler, m.GetProof().GetProof()) {
+	if _, ok := t.provedBy(cfg.Secrets(), labelDialler, m.GetProof().GetProof()); !ok {
 		return nil, fmt.Errorf("%w: the caller does not know this cluster's secret", eventnode.ErrPermissionDenied)
 	}
 	return s.accept(stream, hello, &session{token: newToken(), version: version, lanes: lanes, opened: make([]bool, lanes)})

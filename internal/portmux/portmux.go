@@ -19,6 +19,8 @@ type Protocol struct {
 	Preface []byte
 	// ALPN is what a connection under TLS negotiates.
 	ALPN string
+	// Mutual refuses connections under TLS without a certificate of the other end.
+	Mutual bool
 }
 
 // HTTP2 is gRPC's protocol (RFC 9113, section 3.4).
@@ -28,9 +30,9 @@ func HTTP2() Protocol {
 
 // Config of a Mux.
 type Config struct {
-	// TLS, if set, is required of every connection. Its NextProtos are set by
-	// the Mux.
-	TLS *tls.Config
+	// TLS, if set, is required of every connection. It is asked for the
+	// configuration of each one; its NextProtos are set by the Mux.
+	TLS func() *tls.Config
 	// SniffTimeout bounds the first bytes and the TLS handshake. Defaults to
 	// 5 s.
 	SniffTimeout time.Duration
@@ -49,6 +51,9 @@ var errClosed = fmt.Errorf("portmux: %w", net.ErrClosed)
 // ErrUnknownProtocol is what Refused gets for first bytes that nobody
 // registered.
 var ErrUnknownProtocol = errors.New("unknown protocol")
+
+// ErrNoCertificate is what Refused gets for a connection that must have one.
+var ErrNoCertificate = errors.New("no certificate of the other end")
 
 // Mux shares a listener. Register all protocols before Run.
 type Mux struct {
@@ -143,7 +148,7 @@ func (m *Mux) recognise(ctx context.Context, conn net.Conn) (net.Conn, *endpoint
 }
 
 func (m *Mux) byALPN(ctx context.Context, conn net.Conn) (net.Conn, *endpoint, error) {
-	cfg := m.cfg.TLS.Clone()
+	cfg := m.cfg.TLS().Clone()
 	cfg.NextProtos = nil
 	for _, e := range m.endpoints {
 		cfg.NextProtos = append(cfg.NextProtos, e.protocol.ALPN)
@@ -152,13 +157,17 @@ func (m *Mux) byALPN(ctx context.Context, conn net.Conn) (net.Conn, *endpoint, e
 	if err := shaken.HandshakeContext(ctx); err != nil {
 		return nil, nil, fmt.Errorf("tls handshake: %w", err)
 	}
-	got := shaken.ConnectionState().NegotiatedProtocol
+	state := shaken.ConnectionState()
 	for _, e := range m.endpoints {
-		if e.protocol.ALPN == got {
-			return shaken, e, nil
+		if e.protocol.ALPN != state.NegotiatedProtocol {
+			continue
 		}
+		if e.protocol.Mutual && len(state.VerifiedChains) == 0 {
+			return nil, nil, fmt.Errorf("%w: %s", ErrNoCertificate, e.protocol.Name)
+		}
+		return shaken, e, nil
 	}
-	return nil, nil, fmt.Errorf("%w: ALPN %q", ErrUnknownProtocol, got)
+	return nil, nil, fmt.Errorf("%w: ALPN %q", ErrUnknownProtocol, state.NegotiatedProtocol)
 }
 
 // byFirstBytes reads until the bytes can be only one protocol's preface, or no

@@ -32,6 +32,7 @@ func start(t *testing.T, cfg Config) (addr string, http2, second net.Listener, r
 	m := New(cfg)
 	http2 = m.Register(HTTP2(), l.Addr())
 	second = m.Register(other(), l.Addr())
+	_ = m.Register(Protocol{Name: "mutual", Preface: []byte("M"), ALPN: "mutual", Mutual: true}, l.Addr())
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan error, 1)
 	go func() { done <- m.Run(ctx, l) }()
@@ -112,7 +113,8 @@ func TestSilenceIsClosed(t *testing.T) {
 
 func TestALPNChoosesTheListener(t *testing.T) {
 	cert := certificate(t)
-	addr, http2, second, refused := start(t, Config{TLS: &tls.Config{Certificates: []tls.Certificate{cert}}})
+	secure := &tls.Config{Certificates: []tls.Certificate{cert}}
+	addr, http2, second, refused := start(t, Config{TLS: func() *tls.Config { return secure }})
 	for _, tc := range []struct {
 		alpn     string
 		listener net.Listener
@@ -137,6 +139,14 @@ func TestALPNChoosesTheListener(t *testing.T) {
 			t.Errorf("auth info %v, %v", info, err)
 		}
 		_ = conn.Close()
+	}
+	mutual, err := tls.Dial("tcp", addr, &tls.Config{InsecureSkipVerify: true, NextProtos: []string{"mutual"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = mutual.Close() }()
+	if err := <-refused; !errors.Is(err, ErrNoCertificate) { // where both ends must have one
+		t.Errorf("without a certificate: %v", err)
 	}
 	conn, err := net.Dial("tcp", addr)
 	if err != nil {

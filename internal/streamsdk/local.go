@@ -13,6 +13,7 @@ import (
 
 	"github.com/eventnode/eventnode"
 	"github.com/eventnode/eventnode/internal/apierr"
+	"github.com/eventnode/eventnode/internal/permit"
 	"github.com/eventnode/eventnode/internal/wire"
 	eventnodev1 "github.com/eventnode/eventnode/proto/eventnode/v1"
 )
@@ -32,14 +33,15 @@ type Service interface {
 
 // Local is the backends in the same process: it calls the service, as a server does
 // for a client. What passes is bytes, as over the network; they are not copied on
-// the way there. A leader elsewhere is reached through the service.
+// the way there. A leader elsewhere is reached through the service. What is asked is the
+// node's own, whoever it is for.
 func Local(service Service) LocalBackend { return &local{service: service} }
 
 type local struct{ service Service }
 
 // ask turns a call of the service into one of the Backend.
 func ask[Q, R any](ctx context.Context, f func(context.Context, Q) (R, error), req Q) (R, error) {
-	r, err := f(ctx, req)
+	r, err := f(permit.Own(ctx), req)
 	return r, localError(ctx, err)
 }
 
@@ -140,7 +142,7 @@ var _ grpc.ServerStream = (*localCall)(nil)
 
 func newLocalCall(ctx context.Context) *localCall {
 	c := &localCall{parent: ctx, up: make(chan []byte), down: make(chan []byte), taken: make(chan struct{}), ended: make(chan struct{})}
-	c.ctx, c.cancel = context.WithCancel(ctx)
+	c.ctx, c.cancel = context.WithCancel(permit.Own(ctx))
 	return c
 }
 

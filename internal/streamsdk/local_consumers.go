@@ -9,6 +9,7 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"github.com/eventnode/eventnode"
+	"github.com/eventnode/eventnode/internal/permit"
 	"github.com/eventnode/eventnode/internal/wire"
 	eventnodev1 "github.com/eventnode/eventnode/proto/eventnode/v1"
 )
@@ -19,7 +20,7 @@ func (l *local) Call(ctx context.Context, method string, _ Effect, req, resp pro
 	if handler == nil {
 		return fmt.Errorf("no method %s: %w", method, eventnode.ErrInvalidArgument)
 	}
-	r, err := handler(l.service, ctx, func(m any) error {
+	r, err := handler(l.service, permit.Own(ctx), func(m any) error {
 		proto.Merge(m.(proto.Message), req)
 		return nil
 	}, nil)

@@ -64,10 +64,10 @@ func startShards(t *testing.T) *shardWorld {
 		ShardRun: func(c *cluster.Cluster, node string) []string {
 			gateway := "ws://" + c.Node("n1").GatewayAddress()
 			return map[string][]string{
-				"n2": {"--source", "helper", "--gateway", gateway, "--token-file", good, "--shards", "2"},
-				"n3": {"--source", "helper", "--gateway", gateway, "--token-file", good, "--shards", "2"},
-				"n4": {"--source", "wrong", "--gateway", gateway, "--token-file", bad},
-				"n5": {"--source", "away", "--gateway", "ws://127.0.0.1:1", "--token-file", good},
+				"n2": {"--source", "helper", "--gateway", gateway, "--bot-token-file", good, "--shards", "2"},
+				"n3": {"--source", "helper", "--gateway", gateway, "--bot-token-file", good, "--shards", "2"},
+				"n4": {"--source", "wrong", "--gateway", gateway, "--bot-token-file", bad},
+				"n5": {"--source", "away", "--gateway", "ws://127.0.0.1:1", "--bot-token-file", good},
 			}[node]
 		},
 	})}

@@ -70,7 +70,7 @@ func (s *Server) find(h hello) (*Layer, error) {
 func (s *Server) challenge(conn net.Conn, hello []byte) error {
 	nonce := newNonce()
 	t := transcript{hello: hello, calledNonce: nonce[:], version: version}
-	payload := append(nonce[:], t.proof(s.cfg.Secret, labelCalled)...)
+	payload := append(nonce[:], t.proof(s.cfg.Secrets()[0], labelCalled)...)
 	if _, err := conn.Write(reply{version: version, payload: payload}.encode()); err != nil {
 		return fmt.Errorf("%w: %w", errBroken, err)
 	}
@@ -78,7 +78,7 @@ func (s *Server) challenge(conn net.Conn, hello []byte) error {
 	if _, err := io.ReadFull(conn, proof[:]); err != nil {
 		return fmt.Errorf("%w: %w", errBroken, err)
 	}
-	if !t.proves(s.cfg.Secret, labelDialler, proof[:]) {
+	if _, ok := t.provedBy(s.cfg.Secrets(), labelDialler, proof[:]); !ok {
 		return ErrBadProof
 	}
 	return nil

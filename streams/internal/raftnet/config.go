@@ -29,6 +29,10 @@ type Config struct {
 	// Secret is what both ends prove to know. Defaults to the empty secret,
 	// which anybody knows.
 	Secret []byte
+	// Secrets are several, as they are now: this node proves the first one, and takes the
+	// proof of any. It is called for each connection, concurrently. Defaults to Secret
+	// alone.
+	Secrets func() [][]byte
 	// Resolve finds replicas. Required.
 	Resolve Resolver
 	// Dial opens connections; see TLS. Defaults to TCP in the clear.
@@ -59,6 +63,10 @@ func (c Config) withDefaults() (Config, error) {
 		return c, fmt.Errorf("%w: the cluster's name has %d bytes, at most %d",
 			eventnode.ErrInvalidArgument, len(c.Cluster), maxCluster)
 	}
+	if c.Secrets == nil {
+		alone := [][]byte{c.Secret}
+		c.Secrets = func() [][]byte { return alone }
+	}
 	if c.Dial == nil {
 		c.Dial = dialTCP
 	}
@@ -82,10 +90,11 @@ func dialTCP(ctx context.Context, address string) (net.Conn, error) {
 	return d.DialContext(ctx, "tcp", address)
 }
 
-// TLS returns a DialFunc that secures what dial opens; nil is TCP. Raft's ALPN
+// TLS returns a DialFunc that secures what dial opens; nil is TCP. cfg is called for each
+// connection. Raft's ALPN
 // name is set, and the server's name too where cfg has none: the host that is
 // dialled.
-func TLS(dial DialFunc, cfg *tls.Config) DialFunc {
+func TLS(dial DialFunc, cfg func() *tls.Config) DialFunc {
 	if dial == nil {
 		dial = dialTCP
 	}
@@ -94,7 +103,7 @@ func TLS(dial DialFunc, cfg *tls.Config) DialFunc {
 		if err != nil {
 			return nil, err
 		}
-		own := cfg.Clone()
+		own := cfg().Clone()
 		own.NextProtos = []string{Protocol().ALPN}
 		if own.ServerName == "" {
 			own.ServerName, _, _ = net.SplitHostPort(address)

@@ -55,10 +55,11 @@ func (l *Layer) introduce(ctx context.Context, raw net.Conn, target uuid.UUID) e
 		return fmt.Errorf("%w: %d chosen, %d offered", ErrVersion, challenge.version, version)
 	}
 	t := transcript{hello: said, calledNonce: challenge.payload[:nonceBytes], version: challenge.version}
-	if !t.proves(l.server.cfg.Secret, labelCalled, challenge.payload[nonceBytes:]) {
+	secret, ok := t.provedBy(l.server.cfg.Secrets(), labelCalled, challenge.payload[nonceBytes:])
+	if !ok {
 		return ErrBadProof
 	}
-	if _, err := raw.Write(t.proof(l.server.cfg.Secret, labelDialler)); err != nil {
+	if _, err := raw.Write(t.proof(secret, labelDialler)); err != nil {
 		return fmt.Errorf("%w: %w", errBroken, err)
 	}
 	if _, err := readReply(raw, 0); err != nil {

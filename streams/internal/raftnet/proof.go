@@ -37,3 +37,13 @@ func (t transcript) proof(secret []byte, label string) []byte {
 func (t transcript) proves(secret []byte, label string, proof []byte) bool {
 	return hmac.Equal(proof, t.proof(secret, label))
 }
+
+// provedBy returns under which of the secrets proof is that of the label's end.
+func (t transcript) provedBy(secrets [][]byte, label string, proof []byte) (secret []byte, ok bool) {
+	for _, s := range secrets {
+		if t.proves(s, label, proof) {
+			return s, true
+		}
+	}
+	return nil, false
+}

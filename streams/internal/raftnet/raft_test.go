@@ -208,8 +208,8 @@ func TestThreeReplicasOnLoopback(t *testing.T) {
 			w := loopback(t)
 			if secure {
 				server, client := certificates(t)
-				w.mux.TLS = server
-				w.dial = func(string) DialFunc { return TLS(nil, client) }
+				w.mux.TLS = func() *tls.Config { return server }
+				w.dial = func(string) DialFunc { return TLS(nil, func() *tls.Config { return client }) }
 			}
 			all := w.three(300 * time.Millisecond)
 			applyAny(t, "one", all...)
