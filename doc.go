@@ -17,6 +17,6 @@
 // # Where to start reading
 //
 // event, proto/eventnode/v1, membership, groups, dispatch, internal/link, node,
-// client, bus, outbox, cmd/eventnode. Each has a doc.go that states its contract.
+// client, bus, outbox, internal/command. Each has a doc.go that states its contract.
 // The programs in examples show them at work.
 package eventnode
