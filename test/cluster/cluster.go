@@ -22,7 +22,8 @@ type Config struct {
 	// Processes makes each node a process of the real binary on loopback.
 	Processes bool
 	// Hosts gives each process a machine of its own, so that the network between
-	// them can be cut. For Processes, on Linux, as root: see NeedHosts.
+	// them can be cut, slow and lossy. For Processes, on Linux, as root: see NeedHosts and
+	// NeedLossyHosts.
 	Hosts bool
 	// Storage has the nodes found a durable plane together. Their data stays over
 	// restarts.
@@ -42,7 +43,7 @@ type Config struct {
 	Dir string
 	// Late names nodes that Start does not start: Restart does.
 	Late []string
-	// Seed seeds the network in memory. Defaults to 1.
+	// Seed seeds the network: in memory, and that of Hosts. Defaults to 1.
 	Seed uint64
 	// Configure changes a node's configuration before each start. Not for
 	// Processes.
@@ -110,7 +111,7 @@ func Start(t testing.TB, cfg Config) *Cluster {
 	c := &Cluster{t: t, cfg: cfg}
 	if cfg.Processes {
 		if cfg.Hosts {
-			c.hosts = newHosts(t, cfg.Nodes)
+			c.hosts = newHosts(t, cfg.Nodes, cfg.Seed)
 		}
 		c.host = newProcesses(t, cfg, c.hosts)
 	} else {
@@ -331,7 +332,7 @@ func (c *Cluster) Cut(from, to string) {
 	c.network().Cut(c.Node(from).address(), c.Node(to).address())
 }
 
-// Heal ends partitions and cuts.
+// Heal ends partitions and cuts. Delay and Loss stay.
 func (c *Cluster) Heal() {
 	c.t.Helper()
 	if c.hosts != nil {
@@ -356,23 +357,10 @@ func (c *Cluster) split(groups [][]string) {
 	}
 }
 
-// Delay makes what one node sends to another arrive between least and most
-// later.
-func (c *Cluster) Delay(from, to string, least, most time.Duration) {
-	c.t.Helper()
-	c.network().Delay(c.Node(from).address(), c.Node(to).address(), least, most)
-}
-
-// Loss makes gossip packets from all to all vanish with a probability.
-func (c *Cluster) Loss(probability float64) {
-	c.t.Helper()
-	c.network().Loss(memnet.Any, memnet.Any, probability)
-}
-
 func (c *Cluster) network() *memnet.Network {
 	c.t.Helper()
 	if c.net == nil {
-		c.t.Fatal("this network cannot be broken so: use a cluster in memory, or Config.Hosts for cuts")
+		c.t.Fatal("this network cannot be broken so: use a cluster in memory, or Config.Hosts")
 	}
 	return c.net
 }

@@ -1,6 +1,7 @@
 package cluster
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"math/rand/v2"
@@ -17,7 +18,8 @@ import (
 // address of its own, and all are on one switch, as is the test. Who is where is
 // written into their neighbour tables. To cut a direction, the sender is told a
 // station that does not exist: what it sends leaves, and nobody takes it, as on a
-// real network. Nobody gets an error.
+// real network. Nobody gets an error. What is to be slow, or lost now and then, goes by a
+// detour: hosts_detour.go.
 //
 // It needs iproute2 and root.
 
@@ -27,7 +29,13 @@ type hosts struct {
 	prefix string // of all names
 	net    string // the first three numbers of addresses
 	names  []string
-	cuts   map[[2]int]bool // those that are cut now, by number of node: from, to
+	seed   uint64
+	detour *detour // nil until something is to be delayed or lost
+
+	// By number of node, from and to:
+	cuts   map[[2]int]bool   // that are cut now
+	bad    map[[2]int]bool   // that go by the detour, unless they are cut
+	routes map[[2]int]string // the station that the sender was told, if it is not the receiver's
 }
 
 // NeedHosts skips the test where Config.Hosts cannot work, and says why.
@@ -46,7 +54,7 @@ func hostsWork() error {
 		return errors.New("network namespaces need root")
 	}
 	if _, err := exec.LookPath("ip"); err != nil {
-		return errors.New("iproute2 is not installed")
+		return errors.New("iproute2 is not installed: apt-get install iproute2")
 	}
 	name := fmt.Sprintf("evt%d", os.Getpid())
 	if err := ip("", "netns", "add", name); err != nil {
@@ -65,9 +73,9 @@ func ip(input string, args ...string) error {
 	return nil
 }
 
-// newHosts makes a switch and n machines.
-func newHosts(t testing.TB, n int) *hosts {
-	h := &hosts{t: t, cuts: map[[2]int]bool{}}
+// newHosts makes a switch and n machines. Seed decides what is random on their network.
+func newHosts(t testing.TB, n int, seed uint64) *hosts {
+	h := &hosts{t: t, seed: seed, cuts: map[[2]int]bool{}, bad: map[[2]int]bool{}, routes: map[[2]int]string{}}
 	for range 16 {
 		a, b := 128+rand.IntN(64), rand.IntN(256)
 		h.prefix, h.net = fmt.Sprintf("ev%02x%02x", a, b), fmt.Sprintf("10.%d.%d", a, b)
@@ -136,19 +144,34 @@ func (h *hosts) command(i int, program string, args []string) *exec.Cmd {
 // setCut cuts or mends one direction between two nodes.
 func (h *hosts) setCut(from, to int, cut bool) {
 	h.t.Helper()
-	if h.cuts[[2]int{from, to}] == cut {
+	h.cuts[[2]int{from, to}] = cut
+	h.route(from, to)
+}
+
+// route tells a machine where what it sends to another is to go.
+func (h *hosts) route(from, to int) {
+	h.t.Helper()
+	at, station := [2]int{from, to}, h.station(to)
+	switch {
+	case h.cuts[at]:
+		station = nobody
+	case h.bad[at]:
+		station = detourStation(to)
+	}
+	if cmp.Or(h.routes[at], h.station(to)) == station {
 		return
 	}
-	station := h.station(to)
-	if cut {
-		station = nobody
-	}
 	h.do(h.neighbour(to, station)+"\n", "-n", h.name(from), "-batch", "-")
-	h.cuts[[2]int{from, to}] = cut
+	h.routes[at] = station
 }
 
 // remove removes everything.
 func (h *hosts) remove() {
+	if h.detour != nil {
+		if err := h.detour.stop(); err != nil {
+			h.t.Errorf("loss and delay between machines: %v", err)
+		}
+	}
 	for _, name := range h.names {
 		if err := ip("", "netns", "del", name); err != nil {
 			h.t.Error(err)
