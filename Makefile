@@ -92,7 +92,7 @@ check-bench: bench-binaries $(LINT) ## Vet, lint and test the benchmark's module
 
 # Modules of their own: who uses the root module pays for none of them.
 check-modules: $(LINT) ## Vet, lint and test the adapters' and the examples' modules
-	set -e; for module in $(sort $(wildcard adapters/*/go.mod examples/go.mod)); do \
+	set -e; for module in $(sort $(wildcard adapters/*/go.mod examples/go.mod examples/*/go.mod)); do \
 		echo "--- $$module"; (cd $$(dirname $$module) && $(GO) vet ./... && $(LINT) run ./... && $(GO) test ./...); done
 
 cluster: build ## Start a local cluster of NODES (3); ctrl-C stops it

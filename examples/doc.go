@@ -9,6 +9,9 @@
 //	go run ./chatgateway    a chat room for browsers: sessions, gateway, directory
 //	go run ./bot            a bot whose shards run on nodes: a consumer group, discordgo for REST
 //
+// Folder harness is a module of its own, with a service whose tests start real nodes and
+// break them.
+//
 // Each runs nodes of its own, in its process, with data in a temporary directory. With
 // --connect HOST:PORT it is a client of a cluster that runs, such as that of
 // `eventnode dev`; the bot always is, of one that runs its shards. Each prints what happens, and ends by itself or on ctrl-C.

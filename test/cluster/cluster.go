@@ -25,6 +25,8 @@ type Config struct {
 	// them can be cut, slow and lossy. For Processes, on Linux, as root: see NeedHosts and
 	// NeedLossyHosts.
 	Hosts bool
+	// Binary is the program that the processes run. Defaults to what Binary finds.
+	Binary string
 	// Storage has the nodes found a durable plane together. Their data stays over
 	// restarts.
 	Storage bool

@@ -18,10 +18,35 @@
 //
 // With Config.Processes each node is a process of the real binary on loopback:
 // Kill is SIGKILL, Pause is SIGSTOP. Their network cannot be broken, unless each has
-// a machine of its own (Config.Hosts: network namespaces, on Linux, as root); else
-// the methods that would do so fail the test. With Config.HTTP they take CloudEvents, with
-// Config.GatewayTokens clients of the chat service, and with Config.ShardRun run shards of
-// a bot.
+// a machine of its own: Config.Hosts. Else the methods that would do so fail the test.
+// With Config.HTTP they take CloudEvents, with Config.GatewayTokens clients of the chat
+// service, and with Config.ShardRun run shards of a bot.
+//
+// # The program for nodes
+//
+// A process runs the first of these that there is: Config.Binary; what the
+// environment variable EVENTNODE_BINARY names; the test binary itself, if its
+// TestMain is that of package clustermain; the command as `go build` makes it, once for
+// each test binary, which works if the test's module lists what it needs. What is built
+// is removed when the test binary has ended, also if it was killed.
+//
+// # Machines
+//
+// With Config.Hosts each process has a network namespace with an address of its own, on
+// one switch (Linux, as root, with iproute2; NeedHosts skips the test elsewhere):
+//
+//	cluster.NeedLossyHosts(t)
+//	c := cluster.Start(t, cluster.Config{Processes: true, Hosts: true})
+//	c.Cut("n1", "n2")                                            // one way
+//	c.Delay("n2", "n3", 50*time.Millisecond, 80*time.Millisecond) // one way
+//	c.Loss(0.2)                                                  // everywhere
+//	c.Heal()                                                     // the cut
+//
+// What is cut vanishes, and so does what is lost: nobody gets an error. What is
+// delayed arrives no earlier than it is to; packets whose delays differ overtake each
+// other. Which packets of a direction are lost, and how long each takes, follows from
+// Config.Seed and their number. HostQueue packets at most are under way in a
+// direction. The test's own clients are on the switch, and reach all machines.
 //
 // # Durable streams
 //

@@ -25,7 +25,7 @@ type processes struct {
 	hosts   *hosts   // nil: all are on loopback
 	running sync.Map // name to *process; several end at once
 	ports   map[string]ports
-	binary  map[string]string // of nodes that are not to run Binary's
+	binary  map[string]string // of nodes that are not to run what the others do
 }
 
 // process is one run of a node.
@@ -44,33 +44,6 @@ var _ host = (*processes)(nil)
 
 // stopTimeout bounds a stop by SIGTERM, on a machine whose disk may stall for seconds.
 const stopTimeout = 30 * time.Second
-
-// NextBinary builds the binary as the next version would be: it knows one more level
-// of storage commands, with one command more.
-var NextBinary = sync.OnceValues(func() (string, error) { return build("-tags", "next_version") })
-
-// Binary builds the real binary once and returns its path. The environment
-// variable EVENTNODE_BINARY names one to use instead.
-var Binary = sync.OnceValues(func() (string, error) {
-	if path := os.Getenv("EVENTNODE_BINARY"); path != "" {
-		return path, nil
-	}
-	return build()
-})
-
-func build(flags ...string) (string, error) {
-	dir, err := os.MkdirTemp("", "eventnode-binary-")
-	if err != nil {
-		return "", err
-	}
-	path := filepath.Join(dir, "eventnode")
-	args := append([]string{"build"}, flags...)
-	out, err := exec.Command("go", append(args, "-o", path, "github.com/eventnode/eventnode/cmd/eventnode")...).CombinedOutput()
-	if err != nil {
-		return "", fmt.Errorf("go build: %w: %s", err, out)
-	}
-	return path, nil
-}
 
 func newProcesses(t testing.TB, cfg Config, machines *hosts) *processes {
 	return &processes{t: t, cfg: cfg, hosts: machines, ports: map[string]ports{}, binary: map[string]string{}}
@@ -95,7 +68,7 @@ func (p *processes) start(n *Node, optional bool) error {
 	}
 	defer func() { _ = log.Close() }()
 	cmd.Stdout, cmd.Stderr = log, log
-	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
+	dieWithThis(cmd)
 	if err := cmd.Start(); err != nil {
 		return err
 	}
@@ -115,17 +88,27 @@ func (p *processes) command(n *Node) (*exec.Cmd, error) {
 			return nil, err
 		}
 	}
-	binary, ok := p.binary[n.name]
-	if !ok {
-		var err error
-		if binary, err = Binary(); err != nil {
-			return nil, err
-		}
+	binary, err := p.program(n)
+	if err != nil {
+		return nil, err
 	}
+	cmd := exec.Command(binary, p.args(n)...)
 	if p.hosts != nil {
-		return p.hosts.command(n.number, binary, p.args(n)), nil
+		cmd = p.hosts.command(n.number, binary, p.args(n))
 	}
-	return exec.Command(binary, p.args(n)...), nil
+	cmd.Env = append(os.Environ(), AsNode)
+	return cmd, nil
+}
+
+// program is the path of what a node runs.
+func (p *processes) program(n *Node) (string, error) {
+	if path, ok := p.binary[n.name]; ok {
+		return path, nil
+	}
+	if p.cfg.Binary != "" {
+		return named("Config.Binary", p.cfg.Binary)
+	}
+	return Binary()
 }
 
 func (p *processes) args(n *Node) []string {
@@ -264,8 +247,8 @@ func (p *processes) forget(n *Node) {
 	}
 }
 
-func (p *processes) pause(n *Node)  { _ = n.process().cmd.Process.Signal(syscall.SIGSTOP) }
-func (p *processes) resume(n *Node) { _ = n.process().cmd.Process.Signal(syscall.SIGCONT) }
+func (p *processes) pause(n *Node)  { _ = n.process().cmd.Process.Signal(stopSignal) }
+func (p *processes) resume(n *Node) { _ = n.process().cmd.Process.Signal(continueSignal) }
 
 func (p *processes) mayEnd(n *Node) { n.process().expected.Store(true) }
 

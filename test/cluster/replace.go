@@ -18,7 +18,7 @@ func (c *Cluster) processes() *processes {
 	return p
 }
 
-// Replace has a node run another binary from its next start on; "" is Binary's again.
+// Replace has a node run another binary from its next start on; "" is that of the others again.
 func (c *Cluster) Replace(name, binary string) {
 	c.t.Helper()
 	if binary == "" {
