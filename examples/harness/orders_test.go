@@ -42,8 +42,13 @@ func its(c *cluster.Cluster, own *client.Client) string {
 // takes orders at n3 until the desk has counted one of these orders.
 func takes(t *testing.T, c *cluster.Cluster, desk *orders.Desk, item string) {
 	t.Helper()
+	takesAt(t, c, "n3", desk, item)
+}
+
+func takesAt(t *testing.T, c *cluster.Cluster, node string, desk *orders.Desk, item string) {
+	t.Helper()
 	c.Eventually(20*time.Second, func() error {
-		if err := orders.Order(t.Context(), c.Node("n3").Live(), item); err != nil {
+		if err := orders.Order(t.Context(), c.Node(node).Live(), item); err != nil {
 			return err
 		}
 		if desk.Ordered(item) == 0 {
@@ -113,11 +118,25 @@ func misses(t *testing.T, n *cluster.Node, other string) error {
 // The program can be named, too; one that is not there is an error which says what there is
 // to do.
 func TestTheProgramIsNamed(t *testing.T) {
+	own, err := cluster.Binary()
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := cluster.Start(t, cluster.Config{Processes: true, Nodes: 1, Binary: own})
+	takesAt(t, c, "n1", open(t, c.Node("n1").Client()), "tea")
+
+	wrong := cluster.Config{Processes: true, Binary: "/nowhere/eventnode", Late: []string{"n1", "n2", "n3"}}
+	says(t, cluster.Start(t, wrong).TryRestart("n1"), "Config.Binary")
 	t.Setenv(cluster.BinaryVariable, "/nowhere/eventnode")
-	_, err := cluster.Binary()
-	for _, want := range []string{cluster.BinaryVariable, "/nowhere/eventnode", "clustermain.Run(m)", "go get -tool"} {
+	_, err = cluster.Binary()
+	says(t, err, cluster.BinaryVariable)
+}
+
+func says(t *testing.T, err error, by string) {
+	t.Helper()
+	for _, want := range []string{by, "/nowhere/eventnode", "clustermain.Run(m)", "go get -tool"} {
 		if err == nil || !strings.Contains(err.Error(), want) {
-			t.Fatalf("the error does not name %s: %v", want, err)
+			t.Errorf("the error does not name %s: %v", want, err)
 		}
 	}
 }

@@ -62,10 +62,12 @@ func (f *streamFlags) countGroups(ctx context.Context, c cluster) (n groupCount)
 // impatient is a cluster that does not try again what nobody can do now.
 type impatient struct{ cluster }
 
+// Streams returns the durable streams, whose calls try nothing again.
 func (c impatient) Streams(opts ...client.StreamsOption) eventnode.Streams {
 	return c.cluster.Streams(append(opts, client.WithPatience(-1))...)
 }
 
+// Consumers returns the consumer groups, whose calls try nothing again.
 func (c impatient) Consumers(opts ...client.StreamsOption) eventnode.Consumers {
 	return c.cluster.Consumers(append(opts, client.WithPatience(-1))...)
 }

@@ -60,8 +60,10 @@ func (h heldFrames) Less(i, j int) bool {
 
 func (h heldFrames) Swap(i, j int) { h[i], h[j] = h[j], h[i] }
 
+// Push is for package heap.
 func (h *heldFrames) Push(x any) { *h = append(*h, x.(held)) }
 
+// Pop is for package heap.
 func (h *heldFrames) Pop() any {
 	last := len(*h) - 1
 	f := (*h)[last]
