@@ -198,6 +198,9 @@ func TestHostsCutOneWay(t *testing.T) {
 // cluster: nobody is lost, and a subscriber that holds its publisher up gets all that it is not
 // told to have missed.
 func TestClusterLivesThroughLossAndDelay(t *testing.T) {
+	if testing.Short() {
+		t.Skip("its nodes are processes: the race detector would not see them")
+	}
 	cluster.NeedLossyHosts(t)
 	c := cluster.Start(t, cluster.Config{Processes: true, Hosts: true})
 	before := epochs(t, c)
