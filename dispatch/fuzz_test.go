@@ -75,7 +75,7 @@ func FuzzReceive(f *testing.F) {
 			t.Fatal(err)
 		}
 		_ = d.Receive(t.Context(), c.ref, wire.Piece{Data: frame})
-		_, _ = d.ReceiveTracked(t.Context(), c.ref, frame)
+		_, _ = d.ReceiveTracked(t.Context(), c.ref, wire.Audience{Plain: true}, frame)
 		ctx, cancel := context.WithCancel(t.Context())
 		cancel() // what is queued is returned; then the context's error
 		for del, err := range s.All(ctx) {

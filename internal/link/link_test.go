@@ -125,8 +125,16 @@ func (r *recorder) event(from eventnode.NodeRef, topic, payload string) {
 	}
 }
 
-func (r *recorder) Tracked(ctx context.Context, from eventnode.NodeRef, envelope []byte) (int, error) {
+func (r *recorder) Queued(ctx context.Context, from eventnode.NodeRef, to wire.Audience, frame wire.Piece) error {
+	r.note("queued %v", to)
+	return r.Frame(ctx, from, frame)
+}
+
+func (r *recorder) Tracked(ctx context.Context, from eventnode.NodeRef, to wire.Audience, envelope []byte) (int, error) {
 	r.held(ctx)
+	if len(to.Groups) > 0 {
+		r.note("tracked %v", to)
+	}
 	rec, err := wire.ParseEnvelope(envelope)
 	if err != nil {
 		return 0, err
