@@ -41,7 +41,7 @@ func (a *app) listSubscriptions(ctx context.Context, c cluster, topic string) er
 	if len(missing) > 0 {
 		a.notice(map[string]any{"missing": missing}, "not complete: %s could not be asked", nodeNames(missing))
 	}
-	return printList(a, list, "HOLDER\tNODE\tTOPICS\tGROUP\tPOLICY\tQUEUED\tDELIVERED\tDROPPED", subscriptionRow)
+	return printList(a, list, "HOLDER\tNODE\tTOPICS\tQUEUE\tPOLICY\tQUEUED\tDELIVERED\tDROPPED", subscriptionRow)
 }
 
 // subscriptionRow is a row of the table.
