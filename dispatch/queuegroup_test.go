@@ -261,6 +261,26 @@ func TestQueueGroupPassesOn(t *testing.T) {
 	}
 }
 
+// An event that no member wants is passed on at most eight times, to a different node each time.
+func TestQueueGroupPassesOnABoundedWay(t *testing.T) {
+	c := newCluster(t, 14, Config{})
+	for _, n := range c.nodes[1:] {
+		n.member([]string{"topic:a"}, eventnode.WithNames("x"))
+	}
+	dispatch(t, c.nodes[0].publisher(), "y", "topic:a")
+	to := map[string]bool{}
+	for way, n := range c.sends {
+		_, node, _ := strings.Cut(way, ">")
+		if to[node] || n != 1 || node == "n1" {
+			t.Errorf("%s had it before: %v", node, c.sends)
+		}
+		to[node] = true
+	}
+	if len(to) != 9 {
+		t.Errorf("it went to %d nodes: %v", len(to), c.sends)
+	}
+}
+
 // What a link does not take goes to another node, and if there is none to a member here that is
 // full.
 func TestQueueGroupAvoidsLinksThatAreDown(t *testing.T) {
