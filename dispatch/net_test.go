@@ -21,6 +21,7 @@ type cluster struct {
 	drop  func(from, to eventnode.NodeID, topic string, count int) bool // nil: nothing
 	down  map[eventnode.NodeID]bool
 	deaf  bool           // nobody hears what ends
+	eager map[string]int // sends to queue groups that would wait for room, by "from>to"
 	sends map[string]int // runs by "from>to"
 }
 
@@ -42,7 +43,7 @@ var (
 // newCluster makes n nodes n1, n2, ... that run until the test ends.
 func newCluster(t testing.TB, n int, cfg Config) *cluster {
 	t.Helper()
-	c := &cluster{t: t, sends: map[string]int{}, down: map[eventnode.NodeID]bool{}}
+	c := &cluster{t: t, sends: map[string]int{}, eager: map[string]int{}, down: map[eventnode.NodeID]bool{}}
 	for i := range n {
 		node := &testNode{c: c, ref: eventnode.NodeRef{ID: eventnode.NodeID(fmt.Sprintf("n%d", i+1)), Epoch: 1}, announced: map[string]int{}}
 		cfg := cfg
@@ -100,6 +101,11 @@ func (n *testNode) Send(ctx context.Context, to eventnode.NodeRef, _ uint32, top
 func (n *testNode) SendQueued(ctx context.Context, to eventnode.NodeRef, _ uint32, topic string, a wire.Audience, run wire.Piece, count int) bool {
 	peer := n.c.node(to.ID)
 	drop, down := n.c.count(n.ref.ID, to.ID, topic, count)
+	if ctx.Err() == nil {
+		n.c.mu.Lock()
+		n.c.eager[fmt.Sprintf("%s>%s", n.ref.ID, to.ID)]++
+		n.c.mu.Unlock()
+	}
 	if drop {
 		peer.Dropped(n.ref.ID, topic, uint64(count))
 	}

@@ -254,6 +254,9 @@ func TestQueueGroupPassesOn(t *testing.T) {
 	if c.sends["n2>n3"]+c.sends["n3>n2"] == 0 || c.sends["n2>n1"]+c.sends["n3>n1"]+c.sends["n4>n1"]+c.sends["n4>n2"]+c.sends["n4>n3"] != 0 {
 		t.Errorf("crossed: %v", c.sends)
 	}
+	if c.eager["n1>n2"] == 0 || c.eager["n2>n3"]+c.eager["n2>n4"]+c.eager["n3>n4"] != 0 {
+		t.Errorf("who waits for a link: %v", c.eager)
+	}
 	last.Close()
 	dispatch(t, p, "lost", "topic:a")
 	if _, err := p.Dispatch(t.Context(), "topic:a", event.New("lost", nil), eventnode.WithReceipt(0)); err != nil {
@@ -364,10 +367,11 @@ func TestGapOfAQueueGroup(t *testing.T) {
 	c := newCluster(t, 2, Config{})
 	s := c.nodes[1].member([]string{"topic:a"})
 	other := c.nodes[1].subscribe([]string{"topic:else"})
-	c.drop = func(_, _ eventnode.NodeID, _ string, _ int) bool { return true }
+	var account string
+	c.drop = func(_, _ eventnode.NodeID, topic string, _ int) bool { account = topic; return true }
 	p := c.nodes[0].publisher()
 	dispatch(t, p, "one", "topic:a")
-	if got := names(t, s); !slices.Equal(got, []string{"[n1sender_dropped ?]"}) {
+	if got := names(t, s); !slices.Equal(got, []string{"[n1sender_dropped ?]"}) || account != "topic:a g" {
 		t.Errorf("got %v", got)
 	}
 	plain := c.nodes[1].subscribe([]string{"topic:a"})
@@ -430,5 +434,58 @@ func TestQueueGroupKeyIsNoTopic(t *testing.T) {
 		if _, err := c.nodes[0].publisher().Dispatch(context.Background(), "topic:a g", event.New("x", nil)); !errors.Is(err, eventnode.ErrBadTopic) {
 			t.Fatal(err)
 		}
+	}
+}
+
+// Of two members at random the one with the shorter queue gets an event.
+func TestQueueGroupShorterQueue(t *testing.T) {
+	c := newCluster(t, 1, Config{})
+	n, calls := c.nodes[0], 0
+	n.intN = func(n int) int { calls++; return (calls - 1) % n } // each of two in turn, the long one first
+	long := n.member([]string{"topic:a"})
+	frame, all := frameOf(100, "topic:a")
+	forward(t, n.publisher(), frame)
+	short := n.member([]string{"topic:a"})
+	for _, name := range all {
+		dispatch(t, n.publisher(), name, "topic:a")
+	}
+	if a, b := len(names(t, long)), len(names(t, short)); a != 100 || b != 100 {
+		t.Errorf("%d and %d", a, b)
+	}
+}
+
+// While something of a publisher waits for room at a member, what it says later is not put
+// before it: it goes to another member, or behind.
+func TestQueueGroupDoesNotOvertake(t *testing.T) {
+	c := newCluster(t, 1, Config{})
+	n := c.nodes[0]
+	s := n.member([]string{"topic:a"}, eventnode.WithPolicy(eventnode.PolicyBlock))
+	ev := event.New("x", nil)
+	r := run{Piece: wire.Piece{Data: wire.AppendEnvelope(nil, []string{"topic:a"}, &ev)}, count: 1}
+	f := fan{blocked: []blocked{{s, r}}}
+	g := queueGroups(n.table.views(nil, "topic:a"))[0]
+	if g.place(n.intN, r, &f); g.placed != 0 || !g.force(n.intN, r, &f) || len(f.blocked) != 2 || s.queueLen() != 0 {
+		t.Errorf("placed %d, %d wait, %d queued", g.placed, len(f.blocked), s.queueLen())
+	}
+	other := n.member([]string{"topic:a"})
+	g = queueGroups(n.table.views(nil, "topic:a"))[0]
+	if g.place(n.intN, r, &f); g.placed != 1 || other.queueLen() != 1 {
+		t.Errorf("placed %d, %d queued", g.placed, other.queueLen())
+	}
+}
+
+// A group over several topics has each member and each node once: nobody is chosen more often
+// for having more of the topics.
+func TestQueueGroupsAreUnions(t *testing.T) {
+	c := newCluster(t, 3, Config{})
+	topics := []string{"topic:a", "topic:b", "topic:>"}
+	c.nodes[0].member(topics)
+	c.nodes[0].member(topics[1:2])
+	c.nodes[1].member(topics)
+	c.nodes[2].member(topics[:1])
+	n := c.nodes[0]
+	all := queueGroups(n.table.views(n.table.views(nil, "topic:a"), "topic:b"))
+	if len(all) != 1 || len(all[0].members) != 2 || len(all[0].peers) != 2 {
+		t.Errorf("%+v", all)
 	}
 }
