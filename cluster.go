@@ -75,4 +75,5 @@ type SubscriptionInfo struct {
 	QueuedBytes  int      `json:"queued_bytes"`
 	Delivered    uint64   `json:"delivered"`
 	Dropped      uint64   `json:"dropped"`
+	QueueGroup   string   `json:"queue_group,omitempty"` // empty: none
 }

@@ -72,7 +72,7 @@ func TestProtocolReasons(t *testing.T) {
 func TestProtocolLimits(t *testing.T) {
 	want := map[string]bool{"max_block_ms": true, "max_receipt_timeout_ms": true} // made of the field's name
 	named := regexp.MustCompile(`(?:Limit: |within\(|atMost\()"(max_\w+)",`)      // others are limits of the Go client
-	for _, folder := range []string{"cache", "chat", "dispatch", "filter.go", "groups", "internal", "node", "streams"} {
+	for _, folder := range []string{"cache", "chat", "dispatch", "filter.go", "groups", "internal", "node", "queuegroup.go", "streams"} {
 		for _, file := range sources(t, folder) {
 			for _, m := range named.FindAllStringSubmatch(file, -1) {
 				want[m[1]] = true

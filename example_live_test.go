@@ -113,6 +113,21 @@ func ExampleWithReceipt() {
 	// Output: 3 at n1 <nil>
 }
 
+// Of the members of a queue group one gets each event, beside every plain subscription.
+func ExampleWithQueueGroup() {
+	ctx, n, stop := embedded()
+	defer stop()
+	for range 3 {
+		_, err := n.Subscribe(ctx, []string{"topic:orders.*"}, eventnode.WithQueueGroup("billing"))
+		must(err)
+	}
+	_, err := n.Subscribe(ctx, []string{"topic:orders.eu"})
+	must(err)
+	receipt, err := n.Dispatch(ctx, "topic:orders.eu", event.New("order_created", nil), eventnode.WithReceipt(time.Second))
+	fmt.Println(receipt.Reached, err)
+	// Output: 2 <nil>
+}
+
 // When a queue is full its policy decides. What a subscription misses is told to it, in
 // place.
 func ExampleWithPolicy() {

@@ -232,6 +232,8 @@ type SubscribeOptions struct {
 	// Filter is what is wanted of the topics' events. Defaults to everything. What a gap
 	// counts is as if there was none, or unknown.
 	Filter Filter
+	// QueueGroup is the queue group that the subscription is a member of. Defaults to none.
+	QueueGroup string
 	// CatchUp is the stream, in CatchUpNamespace, from which gaps are filled. Empty:
 	// they are told.
 	CatchUp          string

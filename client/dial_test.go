@@ -287,7 +287,7 @@ func TestClusterCalls(t *testing.T) {
 		}
 		subs, missing, err := c.Subscriptions(t.Context(), "topic:a")
 		got := fmt.Sprintf("%+v %v %v", subs, missing, err)
-		want := "[{Node:a Holder:worker-1 Topics:[topic:a] Policy:block QueuedEvents:0 QueuedBytes:0 Delivered:0 Dropped:0}] [elsewhere] <nil>"
+		want := "[{Node:a Holder:worker-1 Topics:[topic:a] Policy:block QueuedEvents:0 QueuedBytes:0 Delivered:0 Dropped:0 QueueGroup:}] [elsewhere] <nil>"
 		if got != want {
 			t.Errorf("Subscriptions =\n%s\nwant\n%s", got, want)
 		}

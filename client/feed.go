@@ -166,6 +166,10 @@ func (f *feed) next() error {
 		return nil
 	}
 	if opened := head.GetOpened(); opened != nil {
+		if !s.understood(f, opened) {
+			fr.memory.Release()
+			return nil
+		}
 		s.stands(opened)
 	}
 	s.frames.push(fr)

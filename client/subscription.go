@@ -8,6 +8,8 @@ import (
 	"sync"
 	"sync/atomic"
 
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/types/known/durationpb"
 
 	"github.com/eventnode/eventnode"
@@ -72,6 +74,9 @@ var _ eventnode.Subscription = (*subscription)(nil)
 // With [eventnode.WithCatchUp] what a gap tells of is read from a stream instead.
 func (c *Client) Subscribe(ctx context.Context, topics []string, opts ...eventnode.SubscribeOption) (eventnode.Subscription, error) {
 	o := eventnode.NewSubscribeOptions(opts...)
+	if err := o.CheckQueueGroup(); err != nil {
+		return nil, err
+	}
 	var s eventnode.Subscription
 	var err error
 	if o.CatchUp != "" {
@@ -123,6 +128,7 @@ func (s *subscription) openRequest(window uint64) *eventnodev1.SubscribeRequest 
 		Holder:       s.opts.Holder,
 		Window:       &window,
 		Filter:       convert.FilterToProto(s.opts.Filter),
+		QueueGroup:   s.opts.QueueGroup,
 	}}}
 }
 
@@ -179,6 +185,22 @@ func (s *subscription) stands(o *eventnodev1.SubscriptionOpened) {
 	s.opened++
 	s.standing.Store(s.opened)
 	answer <- nil
+}
+
+// errNoQueueGroups is why a subscription does not stand at a node that has opened it.
+var errNoQueueGroups = status.Error(codes.Unimplemented, "the node does not know queue groups and would send every event: upgrade it")
+
+// understood reports whether the node has opened what was asked for. If it has not, as one of an
+// older version, the subscription ends there and here.
+func (s *subscription) understood(f *feed, o *eventnodev1.SubscriptionOpened) bool {
+	if o.GetQueueGroup() == s.opts.QueueGroup {
+		return true
+	}
+	if f.remove(s) {
+		_ = s.c.start(func() { f.sendClose(s) }) // not here: who reads must not wait. A client that has ended closes all
+		s.lost(f, errNoQueueGroups)
+	}
+	return false
 }
 
 // lost says that the subscription does not stand any more, or was refused. The

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -233,6 +234,35 @@ func TestHandleOnSubscription(t *testing.T) {
 		}
 		if !slices.Equal(got, []string{"0", "1", "reconnected", "2", "3"}) {
 			t.Errorf("handled %v", got)
+		}
+	})
+}
+
+// A node that does not know queue groups would send every event: subscribing there fails, says
+// what to do, and leaves nothing; other subscriptions of the client go on.
+func TestQueueGroupAtAnOlderNode(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, "a")
+		c := w.client([]string{"a"})
+		plain := must[eventnode.Subscription](t)(c.Subscribe(t.Context(), []string{"topic:a"}))
+		if _, err := c.Subscribe(t.Context(), []string{"topic:a"}, eventnode.WithQueueGroup("g")); err == nil || !strings.Contains(err.Error(), "upgrade") {
+			t.Errorf("got %v", err)
+		}
+		eventually(t, "closed at the node", func() bool {
+			list, _, err := c.Subscriptions(t.Context(), "")
+			return err == nil && len(list) == 1
+		})
+		dispatchAll(t, c, "topic:a", 0, 3)
+		if got := names(receive(t, plain, 3)); !slices.Equal(got, []string{"0", "1", "2"}) {
+			t.Errorf("got %v", got)
+		}
+		for name, opts := range map[string][]eventnode.SubscribeOption{
+			"space":    {eventnode.WithQueueGroup("a b")},
+			"catch up": {eventnode.WithQueueGroup("g"), eventnode.WithCatchUp("log")},
+		} {
+			if _, err := c.Subscribe(t.Context(), []string{"topic:a"}, opts...); !errors.Is(err, eventnode.ErrInvalidArgument) || !strings.Contains(err.Error(), name) {
+				t.Errorf("%s: %v", name, err)
+			}
 		}
 	})
 }

@@ -3,6 +3,7 @@ package dispatch
 import (
 	"context"
 	"fmt"
+	"math/rand/v2"
 	"sync"
 	"sync/atomic"
 
@@ -13,6 +14,7 @@ import (
 // use.
 type Dispatcher struct {
 	cfg        Config
+	intN       func(n int) int // random, from 0 up to n
 	table      *table
 	lingers    lingers
 	publishers atomic.Uint64
@@ -35,6 +37,7 @@ func New(cfg Config) (*Dispatcher, error) {
 	}
 	d := &Dispatcher{
 		cfg:     cfg,
+		intN:    rand.IntN,
 		table:   newTable(),
 		lingers: lingers{more: make(chan struct{}, 1)},
 		subs:    make(map[*Subscription]struct{}),
@@ -124,7 +127,8 @@ func (d *Dispatcher) parseInterest(topic string) (class, error) {
 	return classTopic, nil
 }
 
-// SetInterest says whether another node wants a topic, or those of a pattern. It never blocks. Calls
+// SetInterest says whether another node wants a topic, or those of a pattern, or has members of
+// a queue group for it, as its Interest has announced it. It never blocks. Calls
 // for one node and topic must be in order. Nothing is made of this node itself.
 func (d *Dispatcher) SetInterest(topic string, node eventnode.NodeRef, interested bool) {
 	if node.ID == d.cfg.Self {
@@ -132,7 +136,8 @@ func (d *Dispatcher) SetInterest(topic string, node eventnode.NodeRef, intereste
 	}
 	// Another node may know a kind that this one does not (yet): its interest
 	// is kept, and publishers here are told that the kind is unknown.
-	c, _ := d.parseInterest(topic)
+	base, _ := cutQueueKey(topic)
+	c, _ := d.parseInterest(base)
 	d.table.setPeer(topic, c, node, interested)
 }
 

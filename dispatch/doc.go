@@ -14,9 +14,30 @@
 //     its queue. The node of the subscription applies it, not the publisher's.
 //   - An event goes to each interested node once, and to no other. A pattern is
 //     interest in the topics that it stands for, and nothing else.
-//   - What came from another node is not sent on.
+//   - What came from another node is not sent on, but by a node that was chosen for
+//     a queue group and has no member for it.
 //   - An event that is refused changes nothing for the others.
 //   - After Close nothing is delivered, and nothing is kept.
+//
+// Of the members of a queue group, whatever their topics and patterns:
+//
+//   - One gets each event, and no other: a member on the publisher's node before any
+//     elsewhere. Subscriptions without a group are not touched by it, and an event
+//     that a node gets for both crosses the link once.
+//   - Who has no room, and whose filter does not want the event, is passed over. Only
+//     if all members on the publisher's node are full and a node that was chosen has
+//     none with room, or there is no such node, does a member follow its policy.
+//   - A node that was chosen and has no member that wants the event passes it on, at
+//     most eight times and never to a node that had it. So an event is lost to a group
+//     that has a member for it only if nine nodes have none, or if it is on its way to
+//     a node or a member that is lost, or to a link that is full when it is passed on.
+//   - A member gets what it gets of a publisher in order, except for what was passed on,
+//     which may come late.
+//   - The interest of a group ends with its last member, without linger. What is in the
+//     queue of a member that is closed is discarded: elsewhere it would come after its
+//     successors.
+//   - A receipt counts a group as one, unless the event was passed on.
+//   - A gap on the way to a member never has a count: another one may have got the event.
 //
 // In plain words: what one publisher says arrives in its order, or its absence
 // is visible. A subscriber that was away has missed what was said.

@@ -16,7 +16,8 @@ import (
 //  3. into the queues of policy block that were full, as they get room.
 //
 // So who is full holds up the publisher, but not this run on its way to the
-// others. A run from another node takes 1 and 3.
+// others. A run from another node takes 1 and 3. Where there are queue groups, 2 is done
+// for each piece of the run, after their members here (queuegroup.go).
 
 // blocked is a queue that was full, and what has to go in.
 type blocked struct {
@@ -73,7 +74,11 @@ func (f *fan) offer(s *Subscription, r run) {
 			return
 		}
 	}
-	out := s.queue.offer(r)
+	f.note(s, s.queue.offer(r))
+}
+
+// note counts what became of a run in a subscription's queue.
+func (f *fan) note(s *Subscription, out outcome) {
 	f.taken += out.taken
 	f.dropped += out.dropped
 	if out.taken > 0 {
@@ -154,6 +159,10 @@ func (d *Dispatcher) route(ctx context.Context, lane uint32, views []*view, r ru
 		return
 	}
 	r = r.owned()
+	if queued(views) {
+		d.routeQueued(ctx, lane, views, r)
+		return
+	}
 	var f fan
 	d.offer(views, r, &f)
 	d.send(ctx, lane, views, r)

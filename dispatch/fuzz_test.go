@@ -4,6 +4,7 @@ import (
 	"context"
 	"testing"
 
+	"github.com/eventnode/eventnode"
 	"github.com/eventnode/eventnode/event"
 	"github.com/eventnode/eventnode/internal/wire"
 )
@@ -74,8 +75,12 @@ func FuzzReceive(f *testing.F) {
 		if err != nil {
 			t.Fatal(err)
 		}
+		if _, err := d.Subscribe(t.Context(), []string{"topic:>"}, eventnode.WithQueueGroup("g"), eventnode.WithNames("one")); err != nil {
+			t.Fatal(err)
+		}
 		_ = d.Receive(t.Context(), c.ref, wire.Piece{Data: frame})
-		_, _ = d.ReceiveTracked(t.Context(), c.ref, frame)
+		_ = d.ReceiveQueued(t.Context(), c.ref, wire.Audience{Groups: []string{"g", "h"}}, wire.Piece{Data: frame})
+		_, _ = d.ReceiveTracked(t.Context(), c.ref, wire.Audience{Plain: true}, frame)
 		ctx, cancel := context.WithCancel(t.Context())
 		cancel() // what is queued is returned; then the context's error
 		for del, err := range s.All(ctx) {

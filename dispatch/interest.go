@@ -2,6 +2,7 @@ package dispatch
 
 import (
 	"context"
+	"slices"
 	"sync"
 	"time"
 )
@@ -18,7 +19,7 @@ func (d *Dispatcher) announce(ctx context.Context, topic string) error {
 		case mine:
 			err := d.cfg.Interest.Announce(ctx, topic)
 			if now := time.Now(); d.table.settle(topic, err == nil, now) {
-				d.lingers.add(topic, now.Add(d.cfg.Linger))
+				d.lingers.add(topic, now.Add(d.lingerOf(topic)))
 			}
 			close(done)
 			return err
@@ -37,7 +38,7 @@ func (d *Dispatcher) announce(ctx context.Context, topic string) error {
 // nil if that was done; otherwise it ends with what is under way, which is the
 // caller's if mine.
 func (t *table) claimAnnounce(topic string) (done chan struct{}, mine bool) {
-	s := t.shard(topic)
+	s := t.home(topic)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	r := s.route(topic, classUnknown) // it stands, unless who wanted it has left already
@@ -54,7 +55,7 @@ func (t *table) claimAnnounce(topic string) (done chan struct{}, mine bool) {
 // settle ends what was under way. It reports whether the topic was announced
 // for nobody: the last seat left meanwhile, and the interest has to linger.
 func (t *table) settle(topic string, announced bool, now time.Time) (linger bool) {
-	s := t.shard(topic)
+	s := t.home(topic)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	r := s.routes[topic] // stays as long as it is busy
@@ -67,10 +68,14 @@ func (t *table) settle(topic string, announced bool, now time.Time) (linger bool
 	return false
 }
 
+// busyRetry is when to look again at interest that does not linger and is being announced or
+// withdrawn, at the earliest.
+const busyRetry = 10 * time.Millisecond
+
 // claimWithdraw decides whether the interest in topic ends now. If there was a
 // seat since, it returns when to look again; zero if never.
 func (t *table) claimWithdraw(topic string, now time.Time, linger time.Duration) (done chan struct{}, again time.Time) {
-	s := t.shard(topic)
+	s := t.home(topic)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	r := s.routes[topic] // stays as long as it lingers
@@ -84,7 +89,7 @@ func (t *table) claimWithdraw(topic string, now time.Time, linger time.Duration)
 		return r.busy, time.Time{}
 	}
 	if r.busy != nil {
-		return nil, now.Add(linger)
+		return nil, now.Add(max(linger, busyRetry))
 	}
 	r.lingering = false
 	s.drop(r)
@@ -97,21 +102,24 @@ type linger struct {
 	due   time.Time
 }
 
-// lingers is the list of them, oldest first: all linger equally long. A topic
-// is in it once at most.
+// lingers is the list of them, what is due first in front: behind it stands nearly
+// always what comes last. A topic is in it once at most.
 type lingers struct {
 	mu   sync.Mutex
 	list []linger
-	more chan struct{} // capacity 1: the list is not empty any more
+	more chan struct{} // capacity 1: something else is in front
 }
 
 // add puts a topic on the list.
 func (l *lingers) add(topic string, due time.Time) {
 	l.mu.Lock()
-	l.list = append(l.list, linger{topic, due})
-	first := len(l.list) == 1
+	at := len(l.list)
+	for at > 0 && l.list[at-1].due.After(due) {
+		at--
+	}
+	l.list = slices.Insert(l.list, at, linger{topic, due})
 	l.mu.Unlock()
-	if first {
+	if at == 0 {
 		select {
 		case l.more <- struct{}{}:
 		default:
@@ -141,7 +149,7 @@ func (l *lingers) next(now time.Time) (due []linger, wait time.Duration) {
 func (d *Dispatcher) withdrawDue() time.Duration {
 	due, wait := d.lingers.next(time.Now())
 	for _, e := range due {
-		done, again := d.table.claimWithdraw(e.topic, time.Now(), d.cfg.Linger)
+		done, again := d.table.claimWithdraw(e.topic, time.Now(), d.lingerOf(e.topic))
 		if done != nil {
 			d.cfg.Interest.Withdraw(e.topic)
 			d.table.settle(e.topic, false, time.Now())

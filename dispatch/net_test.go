@@ -20,6 +20,8 @@ type cluster struct {
 	mu    sync.Mutex
 	drop  func(from, to eventnode.NodeID, topic string, count int) bool // nil: nothing
 	down  map[eventnode.NodeID]bool
+	deaf  bool           // nobody hears what ends
+	eager map[string]int // sends to queue groups that would wait for room, by "from>to"
 	sends map[string]int // runs by "from>to"
 }
 
@@ -41,7 +43,7 @@ var (
 // newCluster makes n nodes n1, n2, ... that run until the test ends.
 func newCluster(t testing.TB, n int, cfg Config) *cluster {
 	t.Helper()
-	c := &cluster{t: t, sends: map[string]int{}, down: map[eventnode.NodeID]bool{}}
+	c := &cluster{t: t, sends: map[string]int{}, eager: map[string]int{}, down: map[eventnode.NodeID]bool{}}
 	for i := range n {
 		node := &testNode{c: c, ref: eventnode.NodeRef{ID: eventnode.NodeID(fmt.Sprintf("n%d", i+1)), Epoch: 1}, announced: map[string]int{}}
 		cfg := cfg
@@ -96,7 +98,27 @@ func (n *testNode) Send(ctx context.Context, to eventnode.NodeRef, _ uint32, top
 	return true
 }
 
-func (n *testNode) Track(ctx context.Context, to eventnode.NodeRef, _ uint32, topic string, envelope []byte, reply func(int, error)) {
+func (n *testNode) SendQueued(ctx context.Context, to eventnode.NodeRef, _ uint32, topic string, a wire.Audience, run wire.Piece, count int) bool {
+	peer := n.c.node(to.ID)
+	drop, down := n.c.count(n.ref.ID, to.ID, topic, count)
+	if ctx.Err() == nil {
+		n.c.mu.Lock()
+		n.c.eager[fmt.Sprintf("%s>%s", n.ref.ID, to.ID)]++
+		n.c.mu.Unlock()
+	}
+	if drop {
+		peer.Dropped(n.ref.ID, topic, uint64(count))
+	}
+	if drop || down {
+		return false
+	}
+	if err := peer.ReceiveQueued(ctx, n.ref, a, run); err != nil {
+		n.c.t.Error(err)
+	}
+	return true
+}
+
+func (n *testNode) Track(ctx context.Context, to eventnode.NodeRef, _ uint32, topic string, a wire.Audience, envelope []byte, reply func(int, error)) {
 	drop, down := n.c.count(n.ref.ID, to.ID, topic, 1)
 	switch {
 	case drop:
@@ -104,7 +126,7 @@ func (n *testNode) Track(ctx context.Context, to eventnode.NodeRef, _ uint32, to
 		reply(0, eventnode.ErrUnavailable)
 	case down: // never answers
 	default:
-		reply(n.c.node(to.ID).ReceiveTracked(ctx, n.ref, envelope))
+		reply(n.c.node(to.ID).ReceiveTracked(ctx, n.ref, a, envelope))
 	}
 }
 
@@ -127,7 +149,11 @@ func (n *testNode) tell(topic string, wants bool) {
 	} else {
 		n.announced[topic]--
 	}
+	deaf := n.c.deaf && !wants
 	n.c.mu.Unlock()
+	if deaf {
+		return
+	}
 	for _, peer := range n.c.nodes {
 		peer.SetInterest(topic, n.ref, wants)
 	}

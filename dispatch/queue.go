@@ -86,6 +86,29 @@ func (q *queue) offer(r run) outcome {
 	return out
 }
 
+// try puts a run in if the whole of it fits; otherwise it changes nothing.
+func (q *queue) try(r run) bool {
+	q.mu.Lock()
+	if q.end != nil || !q.open(&r) {
+		q.mu.Unlock()
+		return false
+	}
+	q.add(r)
+	wake := q.wakes()
+	q.mu.Unlock()
+	if wake {
+		q.wake()
+	}
+	return true
+}
+
+// load is how much is queued, in events.
+func (q *queue) load() int {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	return q.events
+}
+
 // open reports whether the whole run may go in.
 func (q *queue) open(r *run) bool {
 	if q.shedding || q.waiting > 0 {

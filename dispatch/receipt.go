@@ -3,6 +3,7 @@ package dispatch
 import (
 	"context"
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 
@@ -115,9 +116,8 @@ func (g *gather) send(ctx, gathering context.Context, p *Publisher, views []*vie
 	}
 	var f fan
 	p.d.offer(views, r, &f)
-	topic := account(views)
-	for _, to := range peers(views) {
-		p.d.cfg.Links.Track(gathering, to, p.lane, topic, envelope, g.expect(to.ID))
+	for _, pc := range p.d.placeOne(views, r, &f) {
+		p.d.cfg.Links.Track(gathering, pc.to, p.lane, pc.account(views), pc.audience(), envelope, g.expect(pc.to.ID))
 		p.d.count.sent.Add(1)
 	}
 	p.d.wait(ctx, &f)
@@ -130,7 +130,7 @@ func (g *gather) send(ctx, gathering context.Context, p *Publisher, views []*vie
 // anyLocal reports whether a subscription of this node is to one of the topics.
 func anyLocal(views []*view) bool {
 	for _, v := range views {
-		if len(v.chunks) > 0 {
+		if len(v.chunks) > 0 || slices.ContainsFunc(v.queues, func(q *view) bool { return len(q.chunks) > 0 }) {
 			return true
 		}
 	}

@@ -16,6 +16,17 @@ import (
 // no records: what stands before the bad place was delivered; close the
 // link.
 func (d *Dispatcher) Receive(ctx context.Context, from eventnode.NodeRef, envelopes wire.Piece) error {
+	return d.receive(ctx, from, wire.Audience{Plain: true}, envelopes)
+}
+
+// ReceiveQueued is Receive for events that are not for the plain subscriptions alone. What no
+// member here takes it passes on, without waiting.
+func (d *Dispatcher) ReceiveQueued(ctx context.Context, from eventnode.NodeRef, to wire.Audience, envelopes wire.Piece) error {
+	return d.receive(ctx, from, to, envelopes)
+}
+
+// receive is Receive and ReceiveQueued.
+func (d *Dispatcher) receive(ctx context.Context, from eventnode.NodeRef, to wire.Audience, envelopes wire.Piece) error {
 	sc := wire.NewScanner(envelopes.Data, wire.Checks{})
 	var buf [8]*view
 	for {
@@ -35,15 +46,28 @@ func (d *Dispatcher) Receive(ctx context.Context, from eventnode.NodeRef, envelo
 		if len(views) == 0 {
 			continue
 		}
-		var f fan
-		d.offer(views, run{Piece: wire.Piece{Data: r.Data, Mem: envelopes.Mem}, count: r.Count}.owned(), &f)
-		d.wait(ctx, &f)
+		d.deliver(ctx, from, &to, views, run{Piece: wire.Piece{Data: r.Data, Mem: envelopes.Mem}, count: r.Count}.owned())
 	}
 }
 
+// deliver is the way of a run from another node. It returns how many queues took something.
+func (d *Dispatcher) deliver(ctx context.Context, from eventnode.NodeRef, to *wire.Audience, views []*view, r run) (reached int) {
+	switch {
+	case len(to.Groups) > 0:
+		return d.deliverQueued(ctx, from, *to, views, r)
+	case !to.Plain:
+		return 0
+	}
+	var f fan
+	d.offer(views, r, &f)
+	d.wait(ctx, &f)
+	return f.reached
+}
+
 // ReceiveTracked is Receive for one encoded Envelope (no record) that wants a
-// receipt: it returns the number of subscriptions whose queue took the event.
-func (d *Dispatcher) ReceiveTracked(ctx context.Context, from eventnode.NodeRef, envelope []byte) (reached int, err error) {
+// receipt: it returns the number of subscriptions whose queue took the event. What is passed
+// on does not count.
+func (d *Dispatcher) ReceiveTracked(ctx context.Context, from eventnode.NodeRef, to wire.Audience, envelope []byte) (reached int, err error) {
 	rec, err := wire.ParseEnvelope(envelope)
 	if err != nil {
 		return 0, fmt.Errorf("envelope from %s: %w", from, err)
@@ -53,10 +77,7 @@ func (d *Dispatcher) ReceiveTracked(ctx context.Context, from eventnode.NodeRef,
 	if len(views) == 0 {
 		return 0, nil
 	}
-	var f fan
-	d.offer(views, record(envelope), &f)
-	d.wait(ctx, &f)
-	return f.reached, nil
+	return d.deliver(ctx, from, &to, views, record(envelope)), nil
 }
 
 // Dropped tells the subscriptions to topic, in place, that a peer dropped count
@@ -67,19 +88,17 @@ func (d *Dispatcher) Dropped(from eventnode.NodeID, topic string, count uint64) 
 		return
 	}
 	g := eventnode.Gap{Node: from, Count: count, Known: true, Reason: eventnode.GapSenderDropped}
-	if v := d.table.find(topic); v != nil {
-		for _, chunk := range v.chunks {
-			for _, s := range chunk {
-				s.noteDropped(g)
-			}
+	if v := d.table.findKey(topic); v != nil {
+		for _, s := range subscriptions([]*view{v}) {
+			s.noteDropped(g)
 		}
 	}
 }
 
 // noteDropped tells a subscription of drops that were counted, of which a filter may have
-// wanted fewer.
+// wanted fewer, and a member of a queue group may have got fewer.
 func (s *Subscription) noteDropped(g eventnode.Gap) {
-	g.Known = s.filter == nil
+	g.Known = s.filter == nil && s.group == ""
 	s.queue.note(g)
 }
 

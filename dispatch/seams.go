@@ -21,17 +21,21 @@ type Links interface {
 	// if the run goes to several topics, and then any subscription of the peer
 	// may have lost something.
 	Send(ctx context.Context, to eventnode.NodeRef, lane uint32, topic string, run wire.Piece, count int) bool
+	// SendQueued is Send for events that are not for the plain subscriptions of the peer
+	// alone.
+	SendQueued(ctx context.Context, to eventnode.NodeRef, lane uint32, topic string, audience wire.Audience, run wire.Piece, count int) bool
 	// Track is Send for one encoded Envelope (no record) that wants a receipt.
 	// The answer comes through reply: once, perhaps before Track returns; or
 	// never, when ctx ends first.
-	Track(ctx context.Context, to eventnode.NodeRef, lane uint32, topic string, envelope []byte, reply func(reached int, err error))
+	Track(ctx context.Context, to eventnode.NodeRef, lane uint32, topic string, audience wire.Audience, envelope []byte, reply func(reached int, err error))
 	// SetPublishing is called before the first event of a publisher is taken:
 	// the loss of this node may lose events from now on.
 	SetPublishing()
 }
 
 // Interest makes known which topics this node wants. It is implemented over
-// groups: a node that wants a topic is a member of that topic's group.
+// groups: a node that wants a topic is a member of that topic's group. What a node announces
+// that has members of a queue group is the topic, a space and the group's name.
 //
 // For one topic calls do not overlap.
 type Interest interface {
@@ -54,8 +58,13 @@ func (noLinks) Send(context.Context, eventnode.NodeRef, uint32, string, wire.Pie
 	return false
 }
 
+// SendQueued drops.
+func (noLinks) SendQueued(context.Context, eventnode.NodeRef, uint32, string, wire.Audience, wire.Piece, int) bool {
+	return false
+}
+
 // Track says that nobody is there.
-func (noLinks) Track(_ context.Context, _ eventnode.NodeRef, _ uint32, _ string, _ []byte, reply func(int, error)) {
+func (noLinks) Track(_ context.Context, _ eventnode.NodeRef, _ uint32, _ string, _ wire.Audience, _ []byte, reply func(int, error)) {
 	reply(0, eventnode.ErrUnavailable)
 }
 

@@ -52,6 +52,7 @@ func (d *Dispatcher) openOptions(open *eventnodev1.OpenSubscription) ([]eventnod
 		eventnode.WithQueue(int(open.GetQueueEvents()), int(open.GetQueueBytes())),
 		eventnode.WithMaxBlock(maxBlock),
 		eventnode.WithHolder(open.GetHolder()),
+		eventnode.WithQueueGroup(open.GetQueueGroup()),
 		eventnode.WithFilter(convert.FilterFromProto(open.GetFilter())),
 	}, nil
 }

@@ -194,7 +194,7 @@ func (ss *subscribeStream) settle(ctx context.Context) {
 		nodes, missing := ss.d.cfg.Interest.Wait(ctx)
 		for _, sub := range batch {
 			ss.mu.Lock()
-			sub.opened = &eventnodev1.SubscriptionOpened{Nodes: uint32(nodes), Missing: convert.NodeIDsToProto(missing)}
+			sub.opened = &eventnodev1.SubscriptionOpened{Nodes: uint32(nodes), Missing: convert.NodeIDsToProto(missing), QueueGroup: sub.sub.group}
 			ss.mu.Unlock()
 			ss.wake(sub)
 		}

@@ -8,6 +8,7 @@ import (
 	"net"
 	"slices"
 	"strconv"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -237,6 +238,10 @@ func TestSubscribeMistakes(t *testing.T) {
 		}{
 			{&eventnodev1.OpenSubscription{Topics: []string{"topic:>.a"}}, "BAD_TOPIC"},
 			{&eventnodev1.OpenSubscription{}, "INVALID_ARGUMENT"},
+			{&eventnodev1.OpenSubscription{Topics: []string{"topic:a"}, QueueGroup: "a b"}, "INVALID_ARGUMENT"},
+			{&eventnodev1.OpenSubscription{Topics: []string{"topic:a"}, QueueGroup: "a\x01"}, "INVALID_ARGUMENT"},
+			{&eventnodev1.OpenSubscription{Topics: []string{"topic:a"}, QueueGroup: strings.Repeat("g", 65)}, "LIMIT"},
+			{&eventnodev1.OpenSubscription{Topics: []string{"topic:" + strings.Repeat("a", 240)}, QueueGroup: "0123456789"}, "BAD_TOPIC"},
 			{&eventnodev1.OpenSubscription{Topics: []string{"topic:a"}, QueueEvents: 101}, "LIMIT"},
 			{&eventnodev1.OpenSubscription{Topics: []string{"topic:a"}, QueueBytes: 1 << 63}, "LIMIT"},
 			{&eventnodev1.OpenSubscription{Topics: []string{"topic:a"}, MaxBlock: durationpb.New(time.Hour)}, "LIMIT"},
@@ -254,6 +259,9 @@ func TestSubscribeMistakes(t *testing.T) {
 		}
 		if open(t, stream, 1, "topic:a").GetOpened() == nil { // the number is free again
 			t.Error("not opened")
+		}
+		if g := openWith(t, stream, &eventnodev1.OpenSubscription{Subscription: 2, Topics: []string{"topic:a"}, QueueGroup: "g"}).GetOpened().GetQueueGroup(); g != "g" {
+			t.Errorf("opened as member of %q", g)
 		}
 		for name, req := range map[string]*eventnodev1.SubscribeRequest{
 			"unknown kind": {},

@@ -28,6 +28,9 @@ func (d *Dispatcher) checkSubscribe(topics []string, o eventnode.SubscribeOption
 			return nil, err
 		}
 	}
+	if err := d.checkQueueKeys(topics, o.QueueGroup); err != nil {
+		return nil, err
+	}
 	topics = slices.Clone(topics)
 	slices.Sort(topics)
 	return slices.Compact(topics), nil
@@ -59,6 +62,9 @@ func (d *Dispatcher) checkOptions(o eventnode.SubscribeOptions) error {
 		return &eventnode.LimitError{Limit: "max_block_ms", Max: int(d.cfg.MaxBlock / time.Millisecond), Got: int(o.MaxBlock / time.Millisecond)}
 	case len(o.Holder) > maxHolderBytes:
 		return &eventnode.LimitError{Limit: "max_holder_bytes", Max: maxHolderBytes, Got: len(o.Holder)}
+	}
+	if err := o.CheckQueueGroup(); err != nil {
+		return err
 	}
 	return o.Filter.Check()
 }

@@ -20,6 +20,7 @@ type Subscription struct {
 	topics []string            // sorted, each once
 	set    map[string]struct{} // the same; nil if it is one
 	holder string
+	group  string       // the queue group; empty: none
 	filter *wire.Filter // nil: everything
 	queue  queue
 	ready  chan struct{} // capacity 1: the reader should look again
@@ -78,7 +79,7 @@ func (d *Dispatcher) attach(ctx context.Context, topics []string, wake func(), o
 
 // newSubscription makes one that has no topics yet.
 func (d *Dispatcher) newSubscription(topics []string, wake func(), o eventnode.SubscribeOptions) *Subscription {
-	s := &Subscription{d: d, topics: topics, holder: o.Holder, filter: wire.NewFilter(o.Filter)}
+	s := &Subscription{d: d, topics: topics, holder: o.Holder, group: o.QueueGroup, filter: wire.NewFilter(o.Filter)}
 	if len(topics) > 1 {
 		s.set = make(map[string]struct{}, len(topics))
 		for _, t := range topics {
@@ -109,11 +110,11 @@ func (s *Subscription) sit(ctx context.Context) error {
 	s.seats = make([]*seat, 0, len(s.topics))
 	for _, t := range s.topics {
 		c, _ := s.d.parseInterest(t) // it is good: it was checked
-		s.seats = append(s.seats, s.d.table.sit(t, c, s))
+		s.seats = append(s.seats, s.d.table.sit(queueKey(t, s.group), c, s))
 	}
 	s.mu.Unlock()
 	for _, t := range s.topics {
-		if err := s.d.announce(ctx, t); err != nil {
+		if err := s.d.announce(ctx, queueKey(t, s.group)); err != nil {
 			return err
 		}
 	}
@@ -160,7 +161,7 @@ func (s *Subscription) detach() {
 	now := time.Now()
 	for _, st := range seats {
 		if s.d.table.leave(st, now) {
-			s.d.lingers.add(st.topic, now.Add(s.d.cfg.Linger))
+			s.d.lingers.add(st.topic, now.Add(s.d.lingerOf(st.topic)))
 		}
 	}
 	if unhook != nil {
@@ -185,7 +186,7 @@ func (s *Subscription) wants(views []*view) bool {
 
 // info describes the subscription.
 func (s *Subscription) info() eventnode.SubscriptionInfo {
-	info := eventnode.SubscriptionInfo{Node: s.d.cfg.Self, Holder: s.holder, Topics: slices.Clone(s.topics)}
+	info := eventnode.SubscriptionInfo{Node: s.d.cfg.Self, Holder: s.holder, Topics: slices.Clone(s.topics), QueueGroup: s.group}
 	s.queue.describe(&info)
 	return info
 }

@@ -39,6 +39,8 @@ type view struct {
 	class  class
 	peers  []eventnode.NodeRef
 	chunks [][]*Subscription // all full but the last
+	queues []*view           // its queue groups; see queuegroup_table.go
+	group  string            // not empty: this is a queue group's, and topic its key
 }
 
 // seat is a subscription's place in a topic.
@@ -58,11 +60,14 @@ type route struct {
 	busy      chan struct{} // closed at the end of Announce or Withdraw; nil if neither is under way
 	lingering bool          // in the queue of lingers
 	emptied   time.Time     // when the last seat left
+
+	base     *route // of a queue group: the topic's
+	children int    // of a topic: the routes of its queue groups
 }
 
 // empty reports whether nobody needs the route any more.
 func (r *route) empty() bool {
-	return len(r.seats) == 0 && len(r.view.peers) == 0 && !r.announced && r.busy == nil && !r.lingering
+	return len(r.seats) == 0 && len(r.view.peers) == 0 && !r.announced && r.busy == nil && !r.lingering && r.children == 0
 }
 
 // shard is a part of the topics.
@@ -95,6 +100,12 @@ func (t *table) shard(topic string) *shard {
 	return &t.shards[maphash.String(t.seed, topic)%shardCount]
 }
 
+// home is shard for a topic or a queue group's key.
+func (t *table) home(key string) *shard {
+	topic, _ := cutQueueKey(key)
+	return t.shard(topic)
+}
+
 // find returns where topic goes; nil if nowhere.
 func (t *table) find(topic string) *view {
 	s := t.shard(topic)
@@ -111,7 +122,11 @@ func (t *table) topics() (n int) {
 	for i := range t.shards {
 		s := &t.shards[i]
 		s.mu.RLock()
-		n += len(s.routes)
+		for _, r := range s.routes {
+			if r.base == nil {
+				n++
+			}
+		}
 		s.mu.RUnlock()
 	}
 	return n
@@ -144,18 +159,20 @@ func (t *table) appendViews(views []*view, v *view, topic string) []*view {
 // subscriptions lists those of views, each once.
 func subscriptions(views []*view) (subs []*Subscription) {
 	for i, v := range views {
-		for _, s := range slices.Concat(v.chunks...) {
-			if !s.wants(views[:i]) {
-				subs = append(subs, s)
+		for _, q := range append([]*view{v}, v.queues...) {
+			for _, s := range slices.Concat(q.chunks...) {
+				if !s.wants(views[:i]) {
+					subs = append(subs, s)
+				}
 			}
 		}
 	}
 	return subs
 }
 
-// route returns topic's route, which it makes if necessary. The caller holds
+// topicRoute returns topic's route, which it makes if necessary. The caller holds
 // the lock.
-func (s *shard) route(topic string, c class) *route {
+func (s *shard) topicRoute(topic string, c class) *route {
 	r := s.routes[topic]
 	if r == nil {
 		r = &route{view: &view{topic: topic}}
@@ -181,11 +198,15 @@ func (s *shard) drop(r *route) {
 	if r.view.class == classPattern {
 		s.tree.Remove(r.view.topic)
 	}
+	if r.base != nil {
+		r.base.children--
+		s.drop(r.base)
+	}
 }
 
 // setPeer adds or removes a node.
 func (t *table) setPeer(topic string, c class, node eventnode.NodeRef, wants bool) {
-	s := t.shard(topic)
+	s := t.home(topic)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	r := s.route(topic, c)
@@ -194,17 +215,17 @@ func (t *table) setPeer(topic string, c class, node eventnode.NodeRef, wants boo
 	switch {
 	case wants && i < 0:
 		v.peers = append(slices.Clip(v.peers), node)
-		r.view = &v
+		r.set(&v)
 	case !wants && i >= 0:
 		v.peers = slices.Delete(slices.Clone(v.peers), i, i+1)
-		r.view = &v
+		r.set(&v)
 	}
 	s.drop(r)
 }
 
 // sit adds a subscription to a topic or a pattern.
 func (t *table) sit(topic string, c class, sub *Subscription) *seat {
-	s := t.shard(topic)
+	s := t.home(topic)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	r := s.route(topic, c)
@@ -219,14 +240,14 @@ func (t *table) sit(topic string, c class, sub *Subscription) *seat {
 	} else {
 		v.chunks = append(v.chunks, []*Subscription{sub})
 	}
-	r.view = &v
+	r.set(&v)
 	return st
 }
 
 // leave removes a subscription from a topic. The last one takes its place. It
 // reports whether the topic has none any more and its interest has to linger.
 func (t *table) leave(st *seat, now time.Time) (linger bool) {
-	s := t.shard(st.topic)
+	s := t.home(st.topic)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	r := st.route
@@ -235,7 +256,7 @@ func (t *table) leave(st *seat, now time.Time) (linger bool) {
 	r.seats[st.index], moved.index = moved, st.index
 	r.seats[last] = nil
 	r.seats = r.seats[:last]
-	r.view = r.view.without(st.index, last, moved.sub)
+	r.set(r.view.without(st.index, last, moved.sub))
 	if last > 0 {
 		return false
 	}

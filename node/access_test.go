@@ -217,6 +217,18 @@ func ways(t *testing.T, n *node.Node) []way {
 			}
 			return err
 		}},
+		{"subscribe in a queue group", access.Subscribe, func(ctx context.Context, name string) error { // whose name needs no right
+			s, err := live.Subscribe(ctx)
+			if err != nil {
+				return err
+			}
+			_ = s.Send(&v1.SubscribeRequest{Request: &v1.SubscribeRequest_Open{Open: &v1.OpenSubscription{Subscription: 1, Topics: []string{name}, QueueGroup: "topic:secret"}}})
+			r, err := s.Recv()
+			if err == nil && r.GetClosed() != nil {
+				err = apierr.FromReason(r.GetClosed().GetReason(), r.GetClosed().GetMessage(), r.GetClosed().GetDetails())
+			}
+			return err
+		}},
 		{"join", access.Groups, func(ctx context.Context, name string) error {
 			s, err := groups.Hold(ctx)
 			if err != nil {

@@ -34,9 +34,14 @@ func (h *handler) Frame(ctx context.Context, from eventnode.NodeRef, envelopes w
 	return h.dispatch.Receive(ctx, from, envelopes)
 }
 
+// Queued implements link.Handler.
+func (h *handler) Queued(ctx context.Context, from eventnode.NodeRef, to wire.Audience, envelopes wire.Piece) error {
+	return h.dispatch.ReceiveQueued(ctx, from, to, envelopes)
+}
+
 // Tracked implements link.Handler.
-func (h *handler) Tracked(ctx context.Context, from eventnode.NodeRef, envelope []byte) (int, error) {
-	return h.dispatch.ReceiveTracked(ctx, from, envelope)
+func (h *handler) Tracked(ctx context.Context, from eventnode.NodeRef, to wire.Audience, envelope []byte) (int, error) {
+	return h.dispatch.ReceiveTracked(ctx, from, to, envelope)
 }
 
 // Dropped implements link.Handler.

@@ -75,7 +75,11 @@ func (n *Node) Subscribe(ctx context.Context, topics []string, opts ...eventnode
 		return nil, err
 	}
 	var s eventnode.Subscription
-	if o := eventnode.NewSubscribeOptions(opts...); o.CatchUp != "" {
+	o := eventnode.NewSubscribeOptions(opts...)
+	if err := o.CheckQueueGroup(); err != nil {
+		return nil, err
+	}
+	if o.CatchUp != "" {
 		s, err = p.subscribeCatchingUp(ctx, topics, o, opts)
 	} else {
 		s, err = p.dispatch.Subscribe(ctx, topics, opts...)

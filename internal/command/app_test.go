@@ -53,7 +53,7 @@ func TestUsageErrors(t *testing.T) {
 		{"subscribe topic:a --policy soft", `unknown policy "soft"`},
 		{"subscribe topic:a --count -1", "must not be negative"},
 		{"subscribe topic:a --timeout soon", `invalid argument "soon"`},
-		{"subscribe topic:a --queue -1", "--queue must not be negative"},
+		{"subscribe topic:a --queue-events -1", "--queue-events must not be negative"},
 		{"subscribe topic:a --addr :::", "write HOST:PORT"},
 		{"subscribe topic:a --addr h:99999", "not one of 1 to 65535"},
 		{"dispatch", "is missing"},

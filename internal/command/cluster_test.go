@@ -196,6 +196,39 @@ func TestThreeNodes(t *testing.T) {
 		}
 	})
 
+	t.Run("queue group", func(t *testing.T) {
+		subs := []*program{
+			start(t, "", "subscribe", "topic:jobs", "--queue", "workers", "--addr", rpc[0]),
+			start(t, "", "subscribe", "topic:*", "--queue", "workers", "--addr", rpc[2]),
+		}
+		for _, s := range subs {
+			s.says(t, "subscribed on 3 nodes")
+		}
+		if r := runReal(t, "", "subscriptions", "topic:jobs", "--addr", rpc[1]); r.code != exitOK || strings.Count(r.stdout, "workers") != 2 {
+			t.Errorf("%+v", r)
+		}
+		for i := range 20 {
+			if r := runReal(t, "", "dispatch", "topic:jobs", "--data", fmt.Sprint("job ", i), "--receipt", "--addr", rpc[i%3]); r.code != exitOK || !strings.Contains(r.stdout, "reached 1 sub") {
+				t.Errorf("%+v", r)
+			}
+		}
+		printed := 0
+		for _, s := range subs {
+			s.interrupt()
+			end := s.end(t)
+			printed += strings.Count(end.stdout, "job ")
+			if end.code != exitOK {
+				t.Errorf("after ctrl-C: %+v", end)
+			}
+		}
+		if printed != 20 {
+			t.Errorf("%d of 20 jobs were printed", printed)
+		}
+		if r := runReal(t, "", "subscribe", "topic:jobs", "--queue", "two words", "--addr", rpc[0]); r.code == exitOK || !strings.Contains(r.stderr, "space") {
+			t.Errorf("a bad name: %+v", r)
+		}
+	})
+
 	t.Run("bench", func(t *testing.T) {
 		r := runReal(t, "", "bench", "dispatch", "--addr", strings.Join(rpc, ","), "--publishers", "2", "--subscribers", "3", "--count", "2000", "--json")
 		var report benchReport

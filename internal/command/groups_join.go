@@ -42,7 +42,7 @@ A full queue drops its oldest events: that is told as a gap, and the exit code i
 				return usagef("--times must be 1 to 1000")
 			}
 			if f.queue < 0 || f.wait < 0 {
-				return usagef("--queue and --wait must not be negative")
+				return usagef("--queue-events and --wait must not be negative")
 			}
 			return a.groupsJoin(cmd, args[0], &f)
 		},
@@ -52,7 +52,7 @@ A full queue drops its oldest events: that is told as a gap, and the exit code i
 	f.addFlags(cmd)
 	cmd.Flags().StringVar(&f.meta, "meta", "", "metadata of the membership, which others see")
 	cmd.Flags().IntVar(&f.times, "times", 1, "join this many times")
-	cmd.Flags().IntVar(&f.queue, "queue", 0, "queue capacity in events (0: 1024)")
+	cmd.Flags().IntVar(&f.queue, "queue-events", 0, "queue capacity in events (0: 1024)")
 	cmd.Flags().DurationVar(&f.wait, "wait", 0, "wait this long until every living node knows (0: do not)")
 	return cmd
 }

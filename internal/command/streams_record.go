@@ -32,7 +32,7 @@ Subscribers with --catch-up STREAM fill their gaps from it. For that alone it ne
 keep more than the last minutes: streams create STREAM --retain limits --max-age 10m.
 
 While the stream cannot be appended to, that is told and tried again; then events wait,
-in the queue (--queue), and with the publishers, at most 10 s at a time.
+in the queue (--queue-events), and with the publishers, at most 10 s at a time.
 
 On stderr: "recording from N nodes" as soon as that many know of the interest, and each
 gap: events that should have come and did not. What another recorder has is no hole in
@@ -45,7 +45,7 @@ is the line on stdout at the end: how many were received, appended, known, refus
 		Args: args(2, -1, "TOPIC, such as topic:orders, or STREAM"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if queue < 0 || grace < 0 {
-				return usagef("--queue and --grace must not be negative")
+				return usagef("--queue-events and --grace must not be negative")
 			}
 			last := len(args) - 1
 			r := &recording{app: a, progress: newProgress(a.stderr), stream: args[last]}
@@ -59,7 +59,7 @@ is the line on stdout at the end: how many were received, appended, known, refus
 	}
 	a.addAddr(cmd)
 	s.add(cmd)
-	cmd.Flags().IntVar(&queue, "queue", 0, "queue capacity in events (0: 65536)")
+	cmd.Flags().IntVar(&queue, "queue-events", 0, "queue capacity in events (0: 65536)")
 	cmd.Flags().DurationVar(&grace, "grace", eventnode.DefaultRecordGrace, "at the end, how long it may take to append what was received")
 	return cmd
 }

@@ -101,7 +101,7 @@ func TestStreamsRecordTells(t *testing.T) {
 		stdin: strings.NewReader(""), stdout: &stdout, stderr: &stderr, getenv: func(string) string { return "" },
 		dial: func(context.Context, []string, string) (cluster, error) { return f, nil },
 	}
-	code := a.run(t.Context(), []string{"streams", "record", "topic:t", "log", "--queue", "9", "--namespace", "ns", "--grace", "3s"})
+	code := a.run(t.Context(), []string{"streams", "record", "topic:t", "log", "--queue-events", "9", "--namespace", "ns", "--grace", "3s"})
 	r := result{code, stdout.String(), stderr.String()}
 	r.want(t, exitGap, "recorded 1 event to log; 1 were there already, 1 were left out\n",
 		"recording from 3 nodes\n"+

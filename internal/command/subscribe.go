@@ -11,7 +11,8 @@ func (a *app) subscribeCommand() *cobra.Command {
 	var u until
 	var policy, catchUp, namespace string
 	var names, meta []string
-	var queue int
+	var queueEvents int
+	var queue string
 	var format formatFlag
 	cmd := &cobra.Command{
 		Use:   "subscribe TOPIC...",
@@ -41,6 +42,11 @@ What happens while stdout is not read fast enough is up to --policy:
 
 If the node is lost another one is used, with a gap where events may be missing.
 
+With --queue GROUP each event goes to one of all that subscribe with the same GROUP, on
+whatever node: to one on the publisher's node if there is any, else to one at random.
+Subscribers without --queue get every event as before. What a member had not printed
+when it ends is lost.
+
 With --catch-up STREAM gaps are filled from a stream to which "streams record" records
 the same topics: what is missing is printed in the gap's place, each event once, and
 then what comes. A slow reader of stdout loses nothing either. A gap is told only where
@@ -48,6 +54,7 @@ the stream does not have it.`,
 		Example: `  eventnode subscribe topic:orders
   eventnode subscribe topic:orders topic:refunds --json
   eventnode subscribe 'topic:orders.*' 'topic:users.>' --name order_paid --meta region=eu
+  eventnode subscribe topic:orders --queue billing
   eventnode subscribe topic:orders --count 1 --timeout 30s --addr 10.0.0.5:7401
   eventnode subscribe topic:orders --catch-up log --addr 10.0.0.5:7401,10.0.0.6:7401`,
 		Args: args(1, -1, "TOPIC, such as topic:orders,"),
@@ -56,8 +63,11 @@ the stream does not have it.`,
 			if err != nil {
 				return usageError{err}
 			}
-			if queue < 0 {
-				return usagef("--queue must not be negative")
+			if queueEvents < 0 {
+				return usagef("--queue-events must not be negative")
+			}
+			if queue != "" && catchUp != "" {
+				return usagef("--queue and --catch-up exclude each other: the stream has the events of all members")
 			}
 			if catchUp == "" && namespace != "" {
 				return usagef("--namespace is that of the stream of --catch-up")
@@ -69,15 +79,16 @@ the stream does not have it.`,
 			if filter.Meta, err = parseMeta(meta); err != nil {
 				return err
 			}
-			return a.subscribe(cmd, topics, &u, &format, eventnode.WithPolicy(p), eventnode.WithQueue(queue, 0), eventnode.WithFilter(filter),
-				eventnode.WithCatchUp(catchUp), eventnode.WithCatchUpNamespace(namespace))
+			return a.subscribe(cmd, topics, &u, &format, eventnode.WithPolicy(p), eventnode.WithQueue(queueEvents, 0), eventnode.WithFilter(filter),
+				eventnode.WithQueueGroup(queue), eventnode.WithCatchUp(catchUp), eventnode.WithCatchUpNamespace(namespace))
 		},
 	}
 	a.addAddr(cmd)
 	u.addFlags(cmd)
 	format.add(cmd)
 	cmd.Flags().StringVar(&policy, "policy", eventnode.PolicyBlock.String(), "when the queue is full: block, drop_oldest, drop_newest or disconnect")
-	cmd.Flags().IntVar(&queue, "queue", 0, "queue capacity in events (0: 65536)")
+	cmd.Flags().StringVar(&queue, "queue", "", "the queue group to be a member of: each event goes to one of its members")
+	cmd.Flags().IntVar(&queueEvents, "queue-events", 0, "queue capacity in events (0: 65536)")
 	cmd.Flags().StringSliceVar(&names, "name", nil, "only events of this name; may be given several times")
 	cmd.Flags().StringArrayVar(&meta, "meta", nil, "only events with this header, key=value; may be given several times")
 	cmd.Flags().StringVar(&catchUp, "catch-up", "", "the stream to fill gaps from")

@@ -35,11 +35,23 @@ func TestSubscribeWithFilter(t *testing.T) {
 	}
 }
 
+// --queue names the queue group, and a bad name, or one with --catch-up, is refused.
+func TestSubscribeQueueGroup(t *testing.T) {
+	f := &fake{deliveries: delivered("one")}
+	r := runFake(t, f, "", "subscribe", "topic:a", "--queue", "billing", "--count", "1")
+	if r.code != exitOK || f.options.QueueGroup != "billing" || f.options.QueueEvents != eventnode.DefaultQueueEvents {
+		t.Errorf("%+v, %+v", r, f.options)
+	}
+	if r := runFake(t, f, "", "subscribe", "topic:a", "--queue", "billing", "--catch-up", "log"); r.code != exitUsage || !strings.Contains(r.stderr, "exclude each other") {
+		t.Errorf("%+v", r)
+	}
+}
+
 func TestSubscribeJSON(t *testing.T) {
 	f := &fake{deliveries: append(
 		[]eventnode.Delivery{{Gap: &eventnode.Gap{Node: "n2", Count: 0, Known: true, Reason: eventnode.GapQueueFull}}},
 		delivered("<a\nb>")...)}
-	r := runFake(t, f, "", "subscribe", "topic:t", "--count", "1", "--json", "--policy", "drop_oldest", "--queue", "9")
+	r := runFake(t, f, "", "subscribe", "topic:t", "--count", "1", "--json", "--policy", "drop_oldest", "--queue-events", "9")
 	lines := strings.Split(r.stdout, "\n")
 	if len(lines) != 3 || lines[0] != `{"gap":{"node":"n2","count":0,"reason":"queue_full"}}` ||
 		!strings.HasPrefix(lines[1], `{"topics":["topic:t"],"event":{"id":"`) || !strings.Contains(lines[1], `"name":"said"`) {

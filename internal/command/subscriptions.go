@@ -1,6 +1,7 @@
 package command
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"strings"
@@ -40,7 +41,7 @@ func (a *app) listSubscriptions(ctx context.Context, c cluster, topic string) er
 	if len(missing) > 0 {
 		a.notice(map[string]any{"missing": missing}, "not complete: %s could not be asked", nodeNames(missing))
 	}
-	return printList(a, list, "HOLDER\tNODE\tTOPICS\tPOLICY\tQUEUED\tDELIVERED\tDROPPED", subscriptionRow)
+	return printList(a, list, "HOLDER\tNODE\tTOPICS\tQUEUE\tPOLICY\tQUEUED\tDELIVERED\tDROPPED", subscriptionRow)
 }
 
 // subscriptionRow is a row of the table.
@@ -49,5 +50,5 @@ func subscriptionRow(s eventnode.SubscriptionInfo) string {
 	if holder == "" {
 		holder = "-"
 	}
-	return fmt.Sprintf("%s\t%s\t%s\t%s\t%d\t%d\t%d", holder, s.Node, strings.Join(s.Topics, " "), s.Policy, s.QueuedEvents, s.Delivered, s.Dropped)
+	return fmt.Sprintf("%s\t%s\t%s\t%s\t%s\t%d\t%d\t%d", holder, s.Node, strings.Join(s.Topics, " "), cmp.Or(s.QueueGroup, "-"), s.Policy, s.QueuedEvents, s.Delivered, s.Dropped)
 }

@@ -61,12 +61,16 @@ func TestStatusCountsLaggingGroups(t *testing.T) {
 
 func TestSubscriptions(t *testing.T) {
 	f := &fake{
-		subs:     []eventnode.SubscriptionInfo{{Node: "n1", Topics: []string{"topic:a", "topic:b"}, Policy: "block", QueuedEvents: 1, Delivered: 9, Dropped: 2}},
+		subs: []eventnode.SubscriptionInfo{
+			{Node: "n1", Topics: []string{"topic:a", "topic:b"}, Policy: "block", QueuedEvents: 1, Delivered: 9, Dropped: 2},
+			{Node: "n2", Holder: "me", Topics: []string{"topic:a"}, Policy: "block", QueueGroup: "billing"},
+		},
 		notAsked: []eventnode.NodeID{"n3"},
 	}
 	runFake(t, f, "", "subscriptions", "topic:a").want(t, exitOK, ""+
-		"HOLDER  NODE  TOPICS           POLICY  QUEUED  DELIVERED  DROPPED\n"+
-		"-       n1    topic:a topic:b  block   1       9          2\n",
+		"HOLDER  NODE  TOPICS           QUEUE    POLICY  QUEUED  DELIVERED  DROPPED\n"+
+		"-       n1    topic:a topic:b  -        block   1       9          2\n"+
+		"me      n2    topic:a          billing  block   0       0          0\n",
 		"not complete: n3 could not be asked\n")
 	if f.topics[0] != "topic:a" {
 		t.Errorf("asked for %q", f.topics)

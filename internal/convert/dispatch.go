@@ -158,6 +158,7 @@ func SubscriptionsToProto(infos []eventnode.SubscriptionInfo) []*eventnodev1.Sub
 			QueuedBytes:  uint64(s.QueuedBytes),
 			Delivered:    s.Delivered,
 			Dropped:      s.Dropped,
+			QueueGroup:   s.QueueGroup,
 		}
 	})
 }
@@ -174,6 +175,7 @@ func SubscriptionsFromProto(infos []*eventnodev1.SubscriptionInfo) []eventnode.S
 			QueuedBytes:  int(m.GetQueuedBytes()),
 			Delivered:    m.GetDelivered(),
 			Dropped:      m.GetDropped(),
+			QueueGroup:   m.GetQueueGroup(),
 		}
 	})
 }

@@ -92,7 +92,7 @@ func BenchmarkOneAtATime(b *testing.B) {
 	b.ReportAllocs()
 	answered := make(chan error, 1)
 	for b.Loop() {
-		l.Track(context.Background(), to, 0, "topic:x", e, func(_ int, err error) { answered <- err })
+		l.Track(context.Background(), to, 0, "topic:x", wire.Audience{}, e, func(_ int, err error) { answered <- err })
 		if err := <-answered; err != nil {
 			b.Fatal(err)
 		}

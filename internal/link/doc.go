@@ -19,7 +19,9 @@
 //
 // A lane carries numbered frames. A frame holds a notice of what was dropped
 // before it, and then runs of envelopes, as the publishers encoded them, or
-// envelopes that want a receipt. The numbers go on over generations. While a
+// envelopes that want a receipt. A run that is not for the plain subscriptions of
+// the receiver alone says whom it is for; in a frame such runs come first, and a
+// run without an audience that comes between them says that it has none. The numbers go on over generations. While a
 // lane is busy the receiver answers every 50 ms how far it is, or that a
 // frame blocks; receipts come at once.
 //

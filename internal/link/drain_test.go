@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/eventnode/eventnode"
+	"github.com/eventnode/eventnode/internal/wire"
 	clusterv1 "github.com/eventnode/eventnode/proto/eventnode/cluster/v1"
 )
 
@@ -93,7 +94,7 @@ func TestTrack(t *testing.T) {
 		}
 		answers := make(chan answer, 10)
 		track := func(ctx context.Context, to eventnode.NodeRef) {
-			a.links.Track(ctx, to, 0, "topic:x", envelope("topic:x", "tracked"), func(n int, err error) { answers <- answer{n, err} })
+			a.links.Track(ctx, to, 0, "topic:x", wire.Audience{}, envelope("topic:x", "tracked"), func(n int, err error) { answers <- answer{n, err} })
 		}
 		want := func(reached int, target error) {
 			t.Helper()

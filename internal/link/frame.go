@@ -17,15 +17,26 @@ const (
 	fieldOpenLane = protowire.Number(2)
 	fieldTracked  = protowire.Number(3)
 	fieldDropped  = protowire.Number(4)
+	fieldQueued   = protowire.Number(5)
 
-	fieldReceipt  = protowire.Number(1)
-	fieldEnvelope = protowire.Number(2)
+	fieldReceipt         = protowire.Number(1)
+	fieldEnvelope        = protowire.Number(2)
+	fieldTrackedAudience = protowire.Number(3)
+
+	fieldAudience = protowire.Number(1) // of QueuedRun
 )
 
 // trackedEnvelope is an encoded Envelope that wants a receipt.
 type trackedEnvelope struct {
 	receipt  uint64
 	envelope []byte
+	audience []byte // encoded; nil: the plain subscriptions
+}
+
+// queuedRun is a run of envelopes with its encoded audience.
+type queuedRun struct {
+	audience []byte
+	run      wire.Piece
 }
 
 // openHead encodes the first message of a lane.
@@ -54,6 +65,10 @@ func appendHead(b []byte, number uint64, d *drops) ([]byte, error) {
 func trackedPrefix(t trackedEnvelope) []byte {
 	inner := protowire.AppendTag(make([]byte, 0, 24), fieldReceipt, protowire.VarintType)
 	inner = protowire.AppendVarint(inner, t.receipt)
+	if t.audience != nil {
+		inner = protowire.AppendTag(inner, fieldTrackedAudience, protowire.BytesType)
+		inner = protowire.AppendBytes(inner, t.audience)
+	}
 	inner = protowire.AppendTag(inner, fieldEnvelope, protowire.BytesType)
 	inner = protowire.AppendVarint(inner, uint64(len(t.envelope)))
 
@@ -62,12 +77,22 @@ func trackedPrefix(t trackedEnvelope) []byte {
 	return append(b, inner...)
 }
 
+// queuedPrefix encodes all of a queued run but its envelopes, which follow by reference.
+func queuedPrefix(q queuedRun) []byte {
+	size := protowire.SizeTag(fieldAudience) + protowire.SizeBytes(len(q.audience)) + len(q.run.Data)
+	b := protowire.AppendTag(make([]byte, 0, 16+len(q.audience)), fieldQueued, protowire.BytesType)
+	b = protowire.AppendVarint(b, uint64(size))
+	b = protowire.AppendTag(b, fieldAudience, protowire.BytesType)
+	return protowire.AppendBytes(b, q.audience)
+}
+
 // frame is a received LaneRequest. Its bytes are parts of the message.
 type frame struct {
 	number    uint64
 	opens     bool // open_lane was set
 	lane      uint64
 	tracked   []trackedEnvelope
+	queued    []queuedRun
 	dropped   *clusterv1.Dropped
 	envelopes []byte
 }
@@ -97,6 +122,10 @@ func (f *frame) decodeHead(b []byte) error {
 			t, err := decodeTracked(p.bytes)
 			f.tracked = append(f.tracked, t)
 			return err
+		case p.is(fieldQueued, protowire.BytesType):
+			q, err := decodeQueued(p.bytes)
+			f.queued = append(f.queued, q)
+			return err
 		case p.is(fieldDropped, protowire.BytesType):
 			return f.mergeDropped(p.bytes)
 		}
@@ -122,10 +151,26 @@ func decodeTracked(b []byte) (trackedEnvelope, error) {
 			t.receipt = p.varint
 		case p.is(fieldEnvelope, protowire.BytesType):
 			t.envelope = p.bytes
+		case p.is(fieldTrackedAudience, protowire.BytesType):
+			t.audience = p.bytes
 		}
 		return nil
 	})
 	return t, err
+}
+
+func decodeQueued(b []byte) (queuedRun, error) {
+	head, envelopes, err := wire.Split(b)
+	if err != nil {
+		return queuedRun{}, fmt.Errorf("queued run: %w", err)
+	}
+	q := queuedRun{run: wire.Piece{Data: envelopes}}
+	return q, eachField(head, func(p field) error {
+		if p.is(fieldAudience, protowire.BytesType) {
+			q.audience = p.bytes
+		}
+		return nil
+	})
 }
 
 // field is one field of a message; varint or bytes is set, as typ says.

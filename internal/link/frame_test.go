@@ -3,6 +3,8 @@ package link
 import (
 	"bytes"
 	"errors"
+	"reflect"
+	"slices"
 	"testing"
 
 	"google.golang.org/protobuf/encoding/protowire"
@@ -51,7 +53,7 @@ func TestFrameIsLaneRequest(t *testing.T) {
 		m.GetDropped().GetOthers() != 4 || m.GetDropped().GetTopics()[0].GetCount() != 3 {
 		t.Fatal(&m)
 	}
-	if err := proto.Unmarshal(encode(t, 8, nil, nil, trackedEnvelope{9, envelope("topic:x", string(payload))}), &m); err != nil {
+	if err := proto.Unmarshal(encode(t, 8, nil, nil, trackedEnvelope{9, envelope("topic:x", string(payload)), nil}), &m); err != nil {
 		t.Fatal(err)
 	}
 	if m.GetTracked()[0].GetReceipt() != 9 || m.GetTracked()[0].GetEnvelope().GetEvent().GetName() != "n" {
@@ -67,7 +69,7 @@ func TestFrameIsLaneRequest(t *testing.T) {
 func TestDecodeFrame(t *testing.T) {
 	d := new(drops)
 	d.add("topic:a", 3, 1)
-	msg := encode(t, 7, d, nil, trackedEnvelope{1, []byte("one")}, trackedEnvelope{2, nil})
+	msg := encode(t, 7, d, nil, trackedEnvelope{1, []byte("one"), nil}, trackedEnvelope{2, nil, nil})
 	msg = protowire.AppendString(protowire.AppendTag(msg, 1000, protowire.BytesType), "later")
 	msg = protowire.AppendString(protowire.AppendTag(msg, fieldNumber, protowire.BytesType), "not a number")
 	msg = protowire.AppendFixed64(protowire.AppendTag(msg, 1001, protowire.Fixed64Type), 1)
@@ -91,14 +93,52 @@ func TestDecodeFrame(t *testing.T) {
 	}
 }
 
+// A run with an audience, and a tracked envelope with one, are read back as they were written,
+// and any protobuf decoder reads the same.
+func TestQueuedFrame(t *testing.T) {
+	payload, err := proto.Marshal(&eventnodev1.Event{Id: make([]byte, 16), Name: "n"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	run := record("topic:x", string(payload))
+	to := wire.Audience{Groups: []string{"g", "h"}, Plain: true, Tried: []string{"n1"}}
+	q := queuedRun{to.Append(nil), wire.Piece{Data: append(bytes.Clone(run), run...)}}
+	msg := encode(t, 7, nil, nil, trackedEnvelope{3, envelope("topic:x", string(payload)), q.audience})
+	msg = append(append(msg, queuedPrefix(q)...), q.run.Data...)
+	msg = append(msg, run...)
+	f, err := decodeFrame(msg)
+	if err != nil || len(f.queued) != 1 || !bytes.Equal(f.queued[0].run.Data, q.run.Data) || !bytes.Equal(f.envelopes, run) {
+		t.Fatalf("%+v, %v", f, err)
+	}
+	for _, encoded := range [][]byte{f.queued[0].audience, f.tracked[0].audience} {
+		if got, err := audience(encoded); err != nil || !reflect.DeepEqual(got, to) {
+			t.Errorf("%+v, %v", got, err)
+		}
+	}
+	var m clusterv1.LaneRequest
+	if err := proto.Unmarshal(msg, &m); err != nil {
+		t.Fatal(err)
+	}
+	a := m.GetQueued()[0].GetAudience()
+	if len(m.GetQueued()[0].GetEnvelopes()) != 2 || !slices.Equal(a.GetGroups(), to.Groups) || !a.GetPlain() || !slices.Equal(a.GetTried(), to.Tried) ||
+		!proto.Equal(m.GetTracked()[0].GetAudience(), a) || len(m.GetEnvelopes()) != 1 {
+		t.Fatal(&m)
+	}
+	if _, err := decodeFrame([]byte{5<<3 | 2, 2, 15<<3 | 2, 9}); !errors.Is(err, wire.ErrMalformed) {
+		t.Errorf("a queued run that is cut: %v", err)
+	}
+}
+
 // Whatever bytes arrive, decoding a frame neither fails otherwise than with
 // ErrMalformed nor reads more than a protobuf decoder would.
 func FuzzDecodeFrame(f *testing.F) {
 	d := new(drops)
 	d.add("topic:a", 3, 1)
 	f.Add(encode(f, 1, d, [][]byte{record("topic:x", "")}))
-	f.Add(encode(f, 2, nil, nil, trackedEnvelope{1, envelope("topic:x", "")}))
+	f.Add(encode(f, 2, nil, nil, trackedEnvelope{1, envelope("topic:x", ""), wire.Audience{Groups: []string{"g"}}.Append(nil)}))
 	f.Add(openHead(2))
+	q := queuedRun{wire.Audience{Groups: []string{"g"}, Tried: []string{"n"}}.Append(nil), wire.Piece{Data: record("topic:x", "")}}
+	f.Add(append(queuedPrefix(q), q.run.Data...))
 	f.Add([]byte{0x22, 0x02, 0x0a, 0x00})
 	f.Fuzz(func(t *testing.T, msg []byte) {
 		got, err := decodeFrame(msg)
@@ -120,6 +160,14 @@ func FuzzDecodeFrame(f *testing.F) {
 		for i, e := range got.tracked {
 			if e.receipt != want.GetTracked()[i].GetReceipt() {
 				t.Fatal(e.receipt)
+			}
+		}
+		if len(got.queued) != len(want.GetQueued()) {
+			t.Fatal(len(got.queued))
+		}
+		for i, q := range got.queued {
+			if wire.CountRecords(q.run.Data) != len(want.GetQueued()[i].GetEnvelopes()) {
+				t.Fatal(q)
 			}
 		}
 	})

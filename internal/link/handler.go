@@ -34,9 +34,12 @@ type Handler interface {
 	// An error means that the bytes are no envelopes. It ends the link, and Gap
 	// is called, since nobody knows what the rest of them was.
 	Frame(ctx context.Context, from eventnode.NodeRef, envelopes wire.Piece) error
+	// Queued is Frame for envelopes that are not for the plain subscriptions alone. It may
+	// pass them on with SendQueued, under a context that has ended: without waiting.
+	Queued(ctx context.Context, from eventnode.NodeRef, to wire.Audience, envelopes wire.Piece) error
 	// Tracked takes one encoded Envelope and returns how many subscriptions
 	// took it. Order, blocking and errors are as for Frame.
-	Tracked(ctx context.Context, from eventnode.NodeRef, envelope []byte) (reached int, err error)
+	Tracked(ctx context.Context, from eventnode.NodeRef, to wire.Audience, envelope []byte) (reached int, err error)
 
 	// Dropped tells that the sender dropped count events of topic. It is called
 	// in place: before the envelopes that come after them in their lane.

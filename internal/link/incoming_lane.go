@@ -159,16 +159,37 @@ func (r *laneReader) handle(f frame, mem *wire.Memory) error {
 	h, from := r.s.l.handler, r.sess.origin.ref
 	tellDropped(h, from, f.dropped)
 	for _, t := range f.tracked {
-		reached, err := h.Tracked(r.sess.ctx, from, t.envelope)
+		to, err := audience(t.audience)
+		if err != nil {
+			return err
+		}
+		reached, err := h.Tracked(r.sess.ctx, from, to, t.envelope)
 		if err != nil {
 			return err
 		}
 		r.receipt(&clusterv1.LinkReceipt{Receipt: t.receipt, Reached: uint64(max(reached, 0))})
 	}
+	for _, q := range f.queued {
+		to, err := audience(q.audience)
+		if err != nil {
+			return err
+		}
+		if err := h.Queued(r.sess.ctx, from, to, wire.Piece{Data: q.run.Data, Mem: mem}); err != nil {
+			return err
+		}
+	}
 	if len(f.envelopes) == 0 {
 		return nil
 	}
 	return h.Frame(r.sess.ctx, from, wire.Piece{Data: f.envelopes, Mem: mem})
+}
+
+// audience reads whom events are for; without one they are for the plain subscriptions.
+func audience(encoded []byte) (wire.Audience, error) {
+	if encoded == nil {
+		return wire.Audience{Plain: true}, nil
+	}
+	return wire.ParseAudience(encoded)
 }
 
 // receipt queues an answer and has it sent at once.

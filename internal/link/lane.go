@@ -19,6 +19,7 @@ const maxSegments = 2048
 // of what was dropped at this place.
 type item struct {
 	topic   string
+	to      []byte // an encoded wire.Audience; nil: the plain subscriptions
 	data    []byte
 	mem     *wire.Memory // that data is in; held by the queue
 	count   int          // events in data
@@ -28,7 +29,7 @@ type item struct {
 
 func (it *item) piece() wire.Piece { return wire.Piece{Data: it.data, Mem: it.mem} }
 
-func (it *item) size() int { return len(it.data) + itemOverhead }
+func (it *item) size() int { return len(it.data) + len(it.to) + itemOverhead }
 
 // lane is the queue of one ordered stream to one peer. It outlives links: what
 // is queued goes on in the next generation, and so does the frame number.
@@ -273,11 +274,13 @@ func (ln *lane) queued() (bytes int, empty bool) {
 // touch notes progress at now.
 func (ln *lane) touch(now time.Duration) { ln.progress.Store(int64(now)) }
 
-// batch is the content of one frame: a notice, then runs or tracked envelopes.
+// batch is the content of one frame: a notice, then runs, or runs of which the first has an
+// audience, or tracked envelopes.
 type batch struct {
 	number  uint64
 	drops   *drops
 	runs    []wire.Piece
+	queued  []queuedRun
 	tracked []trackedEnvelope
 	bytes   int
 	events  int
@@ -285,11 +288,15 @@ type batch struct {
 
 func (b *batch) reset() {
 	clear(b.runs)
+	clear(b.queued)
 	clear(b.tracked)
-	*b = batch{runs: b.runs[:0], tracked: b.tracked[:0]}
+	*b = batch{runs: b.runs[:0], queued: b.queued[:0], tracked: b.tracked[:0]}
 }
 
-func (b *batch) empty() bool { return b.drops == nil && len(b.runs) == 0 && len(b.tracked) == 0 }
+// segments counts the runs and tracked envelopes.
+func (b *batch) segments() int { return len(b.runs) + len(b.queued) + len(b.tracked) }
+
+func (b *batch) empty() bool { return b.drops == nil && b.segments() == 0 }
 
 // admits reports whether it can be the next part of the frame.
 func (b *batch) admits(it *item, size int) bool {
@@ -298,11 +305,11 @@ func (b *batch) admits(it *item, size int) bool {
 		return true
 	case it.drops != nil:
 		return false // the notice belongs behind what is in the frame
-	case len(b.runs)+len(b.tracked) == 0:
+	case b.segments() == 0:
 		return true
 	}
-	return (it.receipt != 0) == (len(b.tracked) > 0) &&
-		b.bytes+len(it.data) <= size && len(b.runs)+len(b.tracked) < maxSegments
+	return (it.receipt != 0) == (len(b.tracked) > 0) && (it.to == nil || len(b.runs) == 0) &&
+		b.bytes+len(it.data)+len(it.to) <= size && b.segments() < maxSegments
 }
 
 func (b *batch) add(it item) {
@@ -311,10 +318,17 @@ func (b *batch) add(it item) {
 		b.drops = it.drops
 		return
 	case it.receipt != 0:
-		b.tracked = append(b.tracked, trackedEnvelope{it.receipt, it.data})
+		b.tracked = append(b.tracked, trackedEnvelope{it.receipt, it.data, it.to})
+	case it.to != nil:
+		b.queued = append(b.queued, queuedRun{it.to, it.piece()})
+	case len(b.queued) > 0: // what has an audience stands before what has none
+		b.queued = append(b.queued, queuedRun{plainAudience(), it.piece()})
 	default:
 		b.runs = append(b.runs, it.piece())
 	}
-	b.bytes += len(it.data)
+	b.bytes += len(it.data) + len(it.to)
 	b.events += it.count
 }
+
+// plainAudience is the plain subscriptions, said aloud.
+func plainAudience() []byte { return wire.Audience{Plain: true}.Append(nil) }

@@ -137,3 +137,28 @@ func TestLaneDiscard(t *testing.T) {
 		t.Fatal(ln.topics)
 	}
 }
+
+// Runs with and without an audience share a frame as long as the first has one: then each says
+// whom it is for, in order. What has one does not come behind a run that says nothing.
+func TestBatchOfAudiences(t *testing.T) {
+	var b batch
+	plain, queued := item{data: []byte("p"), count: 1}, item{data: []byte("q"), to: []byte{}, count: 1}
+	for i, it := range []item{queued, plain, queued, plain} {
+		if !b.admits(&it, 1000) {
+			t.Fatal("not admitted: ", i)
+		}
+		b.add(it)
+	}
+	var got []byte
+	for _, q := range b.queued {
+		got = append(got, q.run.Data...)
+	}
+	if string(got) != "qpqp" || len(b.runs) != 0 || b.events != 4 || b.admits(&item{receipt: 1}, 1000) {
+		t.Errorf("%q, %+v", got, b)
+	}
+	b.reset()
+	b.add(plain)
+	if b.admits(&queued, 1000) || !b.admits(&plain, 1000) {
+		t.Error("a run with an audience comes behind one without")
+	}
+}

@@ -52,6 +52,9 @@ func (w *laneWriter) send() error {
 	}
 	w.frame.Head = head
 	w.frame.Segments = append(w.frame.Segments[:0], w.batch.runs...)
+	for _, q := range w.batch.queued {
+		w.frame.Segments = append(w.frame.Segments, wire.Piece{Data: queuedPrefix(q)}, q.run)
+	}
 	for _, t := range w.batch.tracked {
 		w.frame.Segments = append(w.frame.Segments, wire.Piece{Data: trackedPrefix(t)}, wire.Piece{Data: t.envelope})
 	}

@@ -125,8 +125,16 @@ func (r *recorder) event(from eventnode.NodeRef, topic, payload string) {
 	}
 }
 
-func (r *recorder) Tracked(ctx context.Context, from eventnode.NodeRef, envelope []byte) (int, error) {
+func (r *recorder) Queued(ctx context.Context, from eventnode.NodeRef, to wire.Audience, frame wire.Piece) error {
+	r.note("queued %v", to)
+	return r.Frame(ctx, from, frame)
+}
+
+func (r *recorder) Tracked(ctx context.Context, from eventnode.NodeRef, to wire.Audience, envelope []byte) (int, error) {
 	r.held(ctx)
+	if len(to.Groups) > 0 {
+		r.note("tracked %v", to)
+	}
 	rec, err := wire.ParseEnvelope(envelope)
 	if err != nil {
 		return 0, err
@@ -325,6 +333,47 @@ func wantLines(t *testing.T, got []string, want ...string) {
 	if !slices.Equal(got, want) {
 		t.Fatalf("got  %q\nwant %q", got, want)
 	}
+}
+
+// Runs with and without an audience arrive in the order of their lane, each with its own, also
+// when they share frames; so do tracked envelopes.
+func TestQueuedRuns(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		_, a, b := pair(t)
+		g, h := wire.Audience{Groups: []string{"g"}, Plain: true}, wire.Audience{Groups: []string{"h"}, Tried: []string{"n9"}}
+		queued := func(to wire.Audience, payload string) {
+			if !a.links.SendQueued(t.Context(), b.ref, 5, "topic:x", to, wire.Piece{Data: record("topic:x", payload)}, 1) {
+				t.Error("dropped")
+			}
+		}
+		release := b.blockFrames() // so that frames gather
+		a.send(b, 5, "topic:x", "0")
+		synctest.Wait()
+		var want []string
+		said := func(line string) { want = append(want, line) }
+		said("event n1#1 topic:x 0")
+		for i := range 20 {
+			n := fmt.Sprint(i + 1)
+			switch i % 5 {
+			case 0:
+				a.send(b, 5, "topic:x", n)
+			case 1, 2:
+				queued(g, n)
+				said(fmt.Sprintf("queued %v", g))
+			case 3:
+				queued(h, n)
+				said(fmt.Sprintf("queued %v", h))
+			case 4:
+				a.links.Track(t.Context(), b.ref, 5, "topic:x", g, envelope("topic:x", n), func(int, error) {})
+				said(fmt.Sprintf("tracked %v", g))
+			}
+			said("event n1#1 topic:x " + n)
+		}
+		release()
+		eventually(t, time.Second, func() bool { return len(b.with("event")) == 21 })
+		got := slices.DeleteFunc(b.all(), func(line string) bool { return line == fmt.Sprintf("queued %v", wire.Audience{Plain: true}) })
+		wantLines(t, got, want...)
+	})
 }
 
 // Events of one lane arrive in order; exchanges too; calls are answered.

@@ -31,12 +31,21 @@ func (l *Links) Send(ctx context.Context, to eventnode.NodeRef, lane uint32, top
 	return p.enqueue(ctx, lane, item{topic: topic, data: run.Data, mem: run.Mem, count: count})
 }
 
+// SendQueued is Send for events that are not for the plain subscriptions of the peer alone.
+func (l *Links) SendQueued(ctx context.Context, to eventnode.NodeRef, lane uint32, topic string, audience wire.Audience, run wire.Piece, count int) bool {
+	p := l.peer(to)
+	if p == nil || len(run.Data) == 0 {
+		return false
+	}
+	return p.enqueue(ctx, lane, item{topic: topic, to: audience.Append([]byte{}), data: run.Data, mem: run.Mem, count: count})
+}
+
 // Track queues one encoded Envelope, in order with the runs of its lane, and
 // asks for a receipt. reply is called exactly once, perhaps before Track
 // returns, with the number of subscriptions reached, or with ErrUnavailable
 // (not sent), ErrOutcomeUnknown (the link broke before the answer) or the
 // error of ctx. It must be quick.
-func (l *Links) Track(ctx context.Context, to eventnode.NodeRef, lane uint32, topic string, envelope []byte, reply func(reached int, err error)) {
+func (l *Links) Track(ctx context.Context, to eventnode.NodeRef, lane uint32, topic string, audience wire.Audience, envelope []byte, reply func(reached int, err error)) {
 	p := l.peer(to)
 	if p == nil {
 		reply(0, eventnode.ErrUnavailable)
@@ -47,7 +56,11 @@ func (l *Links) Track(ctx context.Context, to eventnode.NodeRef, lane uint32, to
 		reply(0, fmt.Errorf("%w: too many receipts wait for %s", eventnode.ErrUnavailable, to))
 		return
 	}
-	if !p.enqueue(ctx, lane, item{topic: topic, data: envelope, count: 1, receipt: id}) {
+	it := item{topic: topic, data: envelope, count: 1, receipt: id}
+	if len(audience.Groups) > 0 {
+		it.to = audience.Append(nil)
+	}
+	if !p.enqueue(ctx, lane, it) {
 		p.tracker.answer(id, 0, eventnode.ErrUnavailable)
 	}
 }

@@ -811,7 +811,11 @@ type OpenSubscription struct {
 	// gap, and 64. Absent: no bound but gRPC's.
 	Window *uint64 `protobuf:"varint,8,opt,name=window,proto3,oneof" json:"window,omitempty"`
 	// What is wanted of the topics' events. Absent: everything.
-	Filter        *Filter `protobuf:"bytes,9,opt,name=filter,proto3" json:"filter,omitempty"`
+	Filter *Filter `protobuf:"bytes,9,opt,name=filter,proto3" json:"filter,omitempty"`
+	// The queue group that the subscription is a member of: of all that name it, on whatever
+	// node, one gets each event. At most 64 bytes, without spaces and control characters.
+	// Empty: none.
+	QueueGroup    string `protobuf:"bytes,10,opt,name=queue_group,json=queueGroup,proto3" json:"queue_group,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -907,6 +911,13 @@ func (x *OpenSubscription) GetFilter() *Filter {
 		return x.Filter
 	}
 	return nil
+}
+
+func (x *OpenSubscription) GetQueueGroup() string {
+	if x != nil {
+		return x.QueueGroup
+	}
+	return ""
 }
 
 // Filter is what a subscription wants. An event must have one of the names, if there are
@@ -1157,7 +1168,10 @@ type SubscriptionOpened struct {
 	// Live nodes that know of it, the asked node among them.
 	Nodes uint32 `protobuf:"varint,1,opt,name=nodes,proto3" json:"nodes,omitempty"`
 	// Live nodes that did not confirm within 1 s. They will as soon as they can.
-	Missing       []string `protobuf:"bytes,2,rep,name=missing,proto3" json:"missing,omitempty"`
+	Missing []string `protobuf:"bytes,2,rep,name=missing,proto3" json:"missing,omitempty"`
+	// The queue group that was asked for. A node that does not know queue groups leaves it
+	// empty, and sends every event.
+	QueueGroup    string `protobuf:"bytes,3,opt,name=queue_group,json=queueGroup,proto3" json:"queue_group,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1204,6 +1218,13 @@ func (x *SubscriptionOpened) GetMissing() []string {
 		return x.Missing
 	}
 	return nil
+}
+
+func (x *SubscriptionOpened) GetQueueGroup() string {
+	if x != nil {
+		return x.QueueGroup
+	}
+	return ""
 }
 
 // SubscriptionClosed says why a subscription ended.
@@ -1462,7 +1483,9 @@ type SubscriptionInfo struct {
 	// Events put into its queue so far.
 	Delivered uint64 `protobuf:"varint,7,opt,name=delivered,proto3" json:"delivered,omitempty"`
 	// Events dropped so far.
-	Dropped       uint64 `protobuf:"varint,8,opt,name=dropped,proto3" json:"dropped,omitempty"`
+	Dropped uint64 `protobuf:"varint,8,opt,name=dropped,proto3" json:"dropped,omitempty"`
+	// Its queue group; empty: none.
+	QueueGroup    string `protobuf:"bytes,9,opt,name=queue_group,json=queueGroup,proto3" json:"queue_group,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1553,6 +1576,13 @@ func (x *SubscriptionInfo) GetDropped() uint64 {
 	return 0
 }
 
+func (x *SubscriptionInfo) GetQueueGroup() string {
+	if x != nil {
+		return x.QueueGroup
+	}
+	return ""
+}
+
 var File_eventnode_v1_dispatch_proto protoreflect.FileDescriptor
 
 const file_eventnode_v1_dispatch_proto_rawDesc = "" +
@@ -1596,7 +1626,7 @@ const file_eventnode_v1_dispatch_proto_rawDesc = "" +
 	"\x04open\x18\x01 \x01(\v2\x1e.eventnode.v1.OpenSubscriptionH\x00R\x04open\x127\n" +
 	"\x05close\x18\x02 \x01(\v2\x1f.eventnode.v1.CloseSubscriptionH\x00R\x05close\x12:\n" +
 	"\x06credit\x18\x03 \x01(\v2 .eventnode.v1.SubscriptionCreditH\x00R\x06creditB\t\n" +
-	"\arequest\"\xe6\x02\n" +
+	"\arequest\"\x87\x03\n" +
 	"\x10OpenSubscription\x12\"\n" +
 	"\fsubscription\x18\x01 \x01(\x04R\fsubscription\x12\x16\n" +
 	"\x06topics\x18\x02 \x03(\tR\x06topics\x12,\n" +
@@ -1607,7 +1637,10 @@ const file_eventnode_v1_dispatch_proto_rawDesc = "" +
 	"\tmax_block\x18\x06 \x01(\v2\x19.google.protobuf.DurationR\bmaxBlock\x12\x16\n" +
 	"\x06holder\x18\a \x01(\tR\x06holder\x12\x1b\n" +
 	"\x06window\x18\b \x01(\x04H\x00R\x06window\x88\x01\x01\x12,\n" +
-	"\x06filter\x18\t \x01(\v2\x14.eventnode.v1.FilterR\x06filterB\t\n" +
+	"\x06filter\x18\t \x01(\v2\x14.eventnode.v1.FilterR\x06filter\x12\x1f\n" +
+	"\vqueue_group\x18\n" +
+	" \x01(\tR\n" +
+	"queueGroupB\t\n" +
 	"\a_window\"\x8b\x01\n" +
 	"\x06Filter\x12\x14\n" +
 	"\x05names\x18\x01 \x03(\tR\x05names\x122\n" +
@@ -1625,10 +1658,12 @@ const file_eventnode_v1_dispatch_proto_rawDesc = "" +
 	"\x06opened\x18\x02 \x01(\v2 .eventnode.v1.SubscriptionOpenedR\x06opened\x12%\n" +
 	"\x04gaps\x18\x03 \x03(\v2\x11.eventnode.v1.GapR\x04gaps\x128\n" +
 	"\x06closed\x18\x04 \x01(\v2 .eventnode.v1.SubscriptionClosedR\x06closed\x124\n" +
-	"\tenvelopes\x18\x0f \x03(\v2\x16.eventnode.v1.EnvelopeR\tenvelopes\"D\n" +
+	"\tenvelopes\x18\x0f \x03(\v2\x16.eventnode.v1.EnvelopeR\tenvelopes\"e\n" +
 	"\x12SubscriptionOpened\x12\x14\n" +
 	"\x05nodes\x18\x01 \x01(\rR\x05nodes\x12\x18\n" +
-	"\amissing\x18\x02 \x03(\tR\amissing\"\xcb\x01\n" +
+	"\amissing\x18\x02 \x03(\tR\amissing\x12\x1f\n" +
+	"\vqueue_group\x18\x03 \x01(\tR\n" +
+	"queueGroup\"\xcb\x01\n" +
 	"\x12SubscriptionClosed\x12\x16\n" +
 	"\x06reason\x18\x01 \x01(\tR\x06reason\x12\x18\n" +
 	"\amessage\x18\x02 \x01(\tR\amessage\x12G\n" +
@@ -1646,7 +1681,7 @@ const file_eventnode_v1_dispatch_proto_rawDesc = "" +
 	"\x05local\x18\x02 \x01(\bR\x05local\"{\n" +
 	"\x19ListSubscriptionsResponse\x12D\n" +
 	"\rsubscriptions\x18\x01 \x03(\v2\x1e.eventnode.v1.SubscriptionInfoR\rsubscriptions\x12\x18\n" +
-	"\amissing\x18\x02 \x03(\tR\amissing\"\x84\x02\n" +
+	"\amissing\x18\x02 \x03(\tR\amissing\"\xa5\x02\n" +
 	"\x10SubscriptionInfo\x12\x12\n" +
 	"\x04node\x18\x01 \x01(\tR\x04node\x12\x16\n" +
 	"\x06holder\x18\x02 \x01(\tR\x06holder\x12\x16\n" +
@@ -1655,7 +1690,9 @@ const file_eventnode_v1_dispatch_proto_rawDesc = "" +
 	"\rqueued_events\x18\x05 \x01(\x04R\fqueuedEvents\x12!\n" +
 	"\fqueued_bytes\x18\x06 \x01(\x04R\vqueuedBytes\x12\x1c\n" +
 	"\tdelivered\x18\a \x01(\x04R\tdelivered\x12\x18\n" +
-	"\adropped\x18\b \x01(\x04R\adropped*y\n" +
+	"\adropped\x18\b \x01(\x04R\adropped\x12\x1f\n" +
+	"\vqueue_group\x18\t \x01(\tR\n" +
+	"queueGroup*y\n" +
 	"\x06Policy\x12\x16\n" +
 	"\x12POLICY_UNSPECIFIED\x10\x00\x12\x16\n" +
 	"\x12POLICY_DROP_OLDEST\x10\x01\x12\x16\n" +

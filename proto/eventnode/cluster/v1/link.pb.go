@@ -813,7 +813,10 @@ type LaneRequest struct {
 	// What was dropped at the sender before the envelopes of this frame, so that
 	// a gap is told in place.
 	Dropped *Dropped `protobuf:"bytes,4,opt,name=dropped,proto3" json:"dropped,omitempty"`
-	// Events, as they came from publishers.
+	// Runs of events that are not for all plain subscriptions alone, in order, before the
+	// envelopes.
+	Queued []*QueuedRun `protobuf:"bytes,5,rep,name=queued,proto3" json:"queued,omitempty"`
+	// Events for the plain subscriptions, as they came from publishers.
 	Envelopes     []*v1.Envelope `protobuf:"bytes,15,rep,name=envelopes,proto3" json:"envelopes,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -877,7 +880,135 @@ func (x *LaneRequest) GetDropped() *Dropped {
 	return nil
 }
 
+func (x *LaneRequest) GetQueued() []*QueuedRun {
+	if x != nil {
+		return x.Queued
+	}
+	return nil
+}
+
 func (x *LaneRequest) GetEnvelopes() []*v1.Envelope {
+	if x != nil {
+		return x.Envelopes
+	}
+	return nil
+}
+
+// Audience says whom on the receiving node events are for.
+type Audience struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The queue groups for which the node was chosen: one member of each gets an event. At
+	// most 1,024.
+	Groups []string `protobuf:"bytes,1,rep,name=groups,proto3" json:"groups,omitempty"`
+	// The plain subscriptions are to get them as well.
+	Plain bool `protobuf:"varint,2,opt,name=plain,proto3" json:"plain,omitempty"`
+	// Nodes that were chosen before for these groups, beside the sender, and had no member that
+	// takes them. At most 8.
+	Tried         []string `protobuf:"bytes,3,rep,name=tried,proto3" json:"tried,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Audience) Reset() {
+	*x = Audience{}
+	mi := &file_eventnode_cluster_v1_link_proto_msgTypes[11]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Audience) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Audience) ProtoMessage() {}
+
+func (x *Audience) ProtoReflect() protoreflect.Message {
+	mi := &file_eventnode_cluster_v1_link_proto_msgTypes[11]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Audience.ProtoReflect.Descriptor instead.
+func (*Audience) Descriptor() ([]byte, []int) {
+	return file_eventnode_cluster_v1_link_proto_rawDescGZIP(), []int{11}
+}
+
+func (x *Audience) GetGroups() []string {
+	if x != nil {
+		return x.Groups
+	}
+	return nil
+}
+
+func (x *Audience) GetPlain() bool {
+	if x != nil {
+		return x.Plain
+	}
+	return false
+}
+
+func (x *Audience) GetTried() []string {
+	if x != nil {
+		return x.Tried
+	}
+	return nil
+}
+
+// QueuedRun is events with one audience.
+type QueuedRun struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Whom they are for.
+	Audience *Audience `protobuf:"bytes,1,opt,name=audience,proto3" json:"audience,omitempty"`
+	// The events.
+	Envelopes     []*v1.Envelope `protobuf:"bytes,15,rep,name=envelopes,proto3" json:"envelopes,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *QueuedRun) Reset() {
+	*x = QueuedRun{}
+	mi := &file_eventnode_cluster_v1_link_proto_msgTypes[12]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *QueuedRun) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*QueuedRun) ProtoMessage() {}
+
+func (x *QueuedRun) ProtoReflect() protoreflect.Message {
+	mi := &file_eventnode_cluster_v1_link_proto_msgTypes[12]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use QueuedRun.ProtoReflect.Descriptor instead.
+func (*QueuedRun) Descriptor() ([]byte, []int) {
+	return file_eventnode_cluster_v1_link_proto_rawDescGZIP(), []int{12}
+}
+
+func (x *QueuedRun) GetAudience() *Audience {
+	if x != nil {
+		return x.Audience
+	}
+	return nil
+}
+
+func (x *QueuedRun) GetEnvelopes() []*v1.Envelope {
 	if x != nil {
 		return x.Envelopes
 	}
@@ -890,14 +1021,16 @@ type TrackedEnvelope struct {
 	// The sender's number for it, unique on the link.
 	Receipt uint64 `protobuf:"varint,1,opt,name=receipt,proto3" json:"receipt,omitempty"`
 	// The event and its topics.
-	Envelope      *v1.Envelope `protobuf:"bytes,2,opt,name=envelope,proto3" json:"envelope,omitempty"`
+	Envelope *v1.Envelope `protobuf:"bytes,2,opt,name=envelope,proto3" json:"envelope,omitempty"`
+	// Whom it is for. Absent: the plain subscriptions.
+	Audience      *Audience `protobuf:"bytes,3,opt,name=audience,proto3" json:"audience,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *TrackedEnvelope) Reset() {
 	*x = TrackedEnvelope{}
-	mi := &file_eventnode_cluster_v1_link_proto_msgTypes[11]
+	mi := &file_eventnode_cluster_v1_link_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -909,7 +1042,7 @@ func (x *TrackedEnvelope) String() string {
 func (*TrackedEnvelope) ProtoMessage() {}
 
 func (x *TrackedEnvelope) ProtoReflect() protoreflect.Message {
-	mi := &file_eventnode_cluster_v1_link_proto_msgTypes[11]
+	mi := &file_eventnode_cluster_v1_link_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -922,7 +1055,7 @@ func (x *TrackedEnvelope) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TrackedEnvelope.ProtoReflect.Descriptor instead.
 func (*TrackedEnvelope) Descriptor() ([]byte, []int) {
-	return file_eventnode_cluster_v1_link_proto_rawDescGZIP(), []int{11}
+	return file_eventnode_cluster_v1_link_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *TrackedEnvelope) GetReceipt() uint64 {
@@ -935,6 +1068,13 @@ func (x *TrackedEnvelope) GetReceipt() uint64 {
 func (x *TrackedEnvelope) GetEnvelope() *v1.Envelope {
 	if x != nil {
 		return x.Envelope
+	}
+	return nil
+}
+
+func (x *TrackedEnvelope) GetAudience() *Audience {
+	if x != nil {
+		return x.Audience
 	}
 	return nil
 }
@@ -954,7 +1094,7 @@ type LaneResponse struct {
 
 func (x *LaneResponse) Reset() {
 	*x = LaneResponse{}
-	mi := &file_eventnode_cluster_v1_link_proto_msgTypes[12]
+	mi := &file_eventnode_cluster_v1_link_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -966,7 +1106,7 @@ func (x *LaneResponse) String() string {
 func (*LaneResponse) ProtoMessage() {}
 
 func (x *LaneResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_eventnode_cluster_v1_link_proto_msgTypes[12]
+	mi := &file_eventnode_cluster_v1_link_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -979,7 +1119,7 @@ func (x *LaneResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LaneResponse.ProtoReflect.Descriptor instead.
 func (*LaneResponse) Descriptor() ([]byte, []int) {
-	return file_eventnode_cluster_v1_link_proto_rawDescGZIP(), []int{12}
+	return file_eventnode_cluster_v1_link_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *LaneResponse) GetHandled() uint64 {
@@ -1016,7 +1156,7 @@ type LinkReceipt struct {
 
 func (x *LinkReceipt) Reset() {
 	*x = LinkReceipt{}
-	mi := &file_eventnode_cluster_v1_link_proto_msgTypes[13]
+	mi := &file_eventnode_cluster_v1_link_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1028,7 +1168,7 @@ func (x *LinkReceipt) String() string {
 func (*LinkReceipt) ProtoMessage() {}
 
 func (x *LinkReceipt) ProtoReflect() protoreflect.Message {
-	mi := &file_eventnode_cluster_v1_link_proto_msgTypes[13]
+	mi := &file_eventnode_cluster_v1_link_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1041,7 +1181,7 @@ func (x *LinkReceipt) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LinkReceipt.ProtoReflect.Descriptor instead.
 func (*LinkReceipt) Descriptor() ([]byte, []int) {
-	return file_eventnode_cluster_v1_link_proto_rawDescGZIP(), []int{13}
+	return file_eventnode_cluster_v1_link_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *LinkReceipt) GetReceipt() uint64 {
@@ -1075,7 +1215,7 @@ type DeliverRequest struct {
 
 func (x *DeliverRequest) Reset() {
 	*x = DeliverRequest{}
-	mi := &file_eventnode_cluster_v1_link_proto_msgTypes[14]
+	mi := &file_eventnode_cluster_v1_link_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1087,7 +1227,7 @@ func (x *DeliverRequest) String() string {
 func (*DeliverRequest) ProtoMessage() {}
 
 func (x *DeliverRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_eventnode_cluster_v1_link_proto_msgTypes[14]
+	mi := &file_eventnode_cluster_v1_link_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1100,7 +1240,7 @@ func (x *DeliverRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DeliverRequest.ProtoReflect.Descriptor instead.
 func (*DeliverRequest) Descriptor() ([]byte, []int) {
-	return file_eventnode_cluster_v1_link_proto_rawDescGZIP(), []int{14}
+	return file_eventnode_cluster_v1_link_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *DeliverRequest) GetScope() string {
@@ -1144,7 +1284,7 @@ type DeliverResponse struct {
 
 func (x *DeliverResponse) Reset() {
 	*x = DeliverResponse{}
-	mi := &file_eventnode_cluster_v1_link_proto_msgTypes[15]
+	mi := &file_eventnode_cluster_v1_link_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1156,7 +1296,7 @@ func (x *DeliverResponse) String() string {
 func (*DeliverResponse) ProtoMessage() {}
 
 func (x *DeliverResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_eventnode_cluster_v1_link_proto_msgTypes[15]
+	mi := &file_eventnode_cluster_v1_link_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1169,7 +1309,7 @@ func (x *DeliverResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DeliverResponse.ProtoReflect.Descriptor instead.
 func (*DeliverResponse) Descriptor() ([]byte, []int) {
-	return file_eventnode_cluster_v1_link_proto_rawDescGZIP(), []int{15}
+	return file_eventnode_cluster_v1_link_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *DeliverResponse) GetDelivered() uint64 {
@@ -1197,7 +1337,7 @@ type ListSubscriptionsRequest struct {
 
 func (x *ListSubscriptionsRequest) Reset() {
 	*x = ListSubscriptionsRequest{}
-	mi := &file_eventnode_cluster_v1_link_proto_msgTypes[16]
+	mi := &file_eventnode_cluster_v1_link_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1209,7 +1349,7 @@ func (x *ListSubscriptionsRequest) String() string {
 func (*ListSubscriptionsRequest) ProtoMessage() {}
 
 func (x *ListSubscriptionsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_eventnode_cluster_v1_link_proto_msgTypes[16]
+	mi := &file_eventnode_cluster_v1_link_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1222,7 +1362,7 @@ func (x *ListSubscriptionsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListSubscriptionsRequest.ProtoReflect.Descriptor instead.
 func (*ListSubscriptionsRequest) Descriptor() ([]byte, []int) {
-	return file_eventnode_cluster_v1_link_proto_rawDescGZIP(), []int{16}
+	return file_eventnode_cluster_v1_link_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *ListSubscriptionsRequest) GetTopic() string {
@@ -1243,7 +1383,7 @@ type ListSubscriptionsResponse struct {
 
 func (x *ListSubscriptionsResponse) Reset() {
 	*x = ListSubscriptionsResponse{}
-	mi := &file_eventnode_cluster_v1_link_proto_msgTypes[17]
+	mi := &file_eventnode_cluster_v1_link_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1255,7 +1395,7 @@ func (x *ListSubscriptionsResponse) String() string {
 func (*ListSubscriptionsResponse) ProtoMessage() {}
 
 func (x *ListSubscriptionsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_eventnode_cluster_v1_link_proto_msgTypes[17]
+	mi := &file_eventnode_cluster_v1_link_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1268,7 +1408,7 @@ func (x *ListSubscriptionsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListSubscriptionsResponse.ProtoReflect.Descriptor instead.
 func (*ListSubscriptionsResponse) Descriptor() ([]byte, []int) {
-	return file_eventnode_cluster_v1_link_proto_rawDescGZIP(), []int{17}
+	return file_eventnode_cluster_v1_link_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *ListSubscriptionsResponse) GetSubscriptions() []*v1.SubscriptionInfo {
@@ -1340,18 +1480,27 @@ const file_eventnode_cluster_v1_link_proto_rawDesc = "" +
 	"\n" +
 	"TopicDrops\x12\x14\n" +
 	"\x05topic\x18\x01 \x01(\tR\x05topic\x12\x14\n" +
-	"\x05count\x18\x02 \x01(\x04R\x05count\"\x85\x02\n" +
+	"\x05count\x18\x02 \x01(\x04R\x05count\"\xbe\x02\n" +
 	"\vLaneRequest\x12\x16\n" +
 	"\x06number\x18\x01 \x01(\x04R\x06number\x12 \n" +
 	"\topen_lane\x18\x02 \x01(\rH\x00R\bopenLane\x88\x01\x01\x12?\n" +
 	"\atracked\x18\x03 \x03(\v2%.eventnode.cluster.v1.TrackedEnvelopeR\atracked\x127\n" +
-	"\adropped\x18\x04 \x01(\v2\x1d.eventnode.cluster.v1.DroppedR\adropped\x124\n" +
+	"\adropped\x18\x04 \x01(\v2\x1d.eventnode.cluster.v1.DroppedR\adropped\x127\n" +
+	"\x06queued\x18\x05 \x03(\v2\x1f.eventnode.cluster.v1.QueuedRunR\x06queued\x124\n" +
 	"\tenvelopes\x18\x0f \x03(\v2\x16.eventnode.v1.EnvelopeR\tenvelopesB\f\n" +
 	"\n" +
-	"_open_lane\"_\n" +
+	"_open_lane\"N\n" +
+	"\bAudience\x12\x16\n" +
+	"\x06groups\x18\x01 \x03(\tR\x06groups\x12\x14\n" +
+	"\x05plain\x18\x02 \x01(\bR\x05plain\x12\x14\n" +
+	"\x05tried\x18\x03 \x03(\tR\x05tried\"}\n" +
+	"\tQueuedRun\x12:\n" +
+	"\baudience\x18\x01 \x01(\v2\x1e.eventnode.cluster.v1.AudienceR\baudience\x124\n" +
+	"\tenvelopes\x18\x0f \x03(\v2\x16.eventnode.v1.EnvelopeR\tenvelopes\"\x9b\x01\n" +
 	"\x0fTrackedEnvelope\x12\x18\n" +
 	"\areceipt\x18\x01 \x01(\x04R\areceipt\x122\n" +
-	"\benvelope\x18\x02 \x01(\v2\x16.eventnode.v1.EnvelopeR\benvelope\"\x81\x01\n" +
+	"\benvelope\x18\x02 \x01(\v2\x16.eventnode.v1.EnvelopeR\benvelope\x12:\n" +
+	"\baudience\x18\x03 \x01(\v2\x1e.eventnode.cluster.v1.AudienceR\baudience\"\x81\x01\n" +
 	"\fLaneResponse\x12\x18\n" +
 	"\ahandled\x18\x01 \x01(\x04R\ahandled\x12\x18\n" +
 	"\ablocked\x18\x02 \x01(\bR\ablocked\x12=\n" +
@@ -1392,7 +1541,7 @@ func file_eventnode_cluster_v1_link_proto_rawDescGZIP() []byte {
 	return file_eventnode_cluster_v1_link_proto_rawDescData
 }
 
-var file_eventnode_cluster_v1_link_proto_msgTypes = make([]protoimpl.MessageInfo, 18)
+var file_eventnode_cluster_v1_link_proto_msgTypes = make([]protoimpl.MessageInfo, 20)
 var file_eventnode_cluster_v1_link_proto_goTypes = []any{
 	(*ControlRequest)(nil),            // 0: eventnode.cluster.v1.ControlRequest
 	(*ControlResponse)(nil),           // 1: eventnode.cluster.v1.ControlResponse
@@ -1405,59 +1554,65 @@ var file_eventnode_cluster_v1_link_proto_goTypes = []any{
 	(*Dropped)(nil),                   // 8: eventnode.cluster.v1.Dropped
 	(*TopicDrops)(nil),                // 9: eventnode.cluster.v1.TopicDrops
 	(*LaneRequest)(nil),               // 10: eventnode.cluster.v1.LaneRequest
-	(*TrackedEnvelope)(nil),           // 11: eventnode.cluster.v1.TrackedEnvelope
-	(*LaneResponse)(nil),              // 12: eventnode.cluster.v1.LaneResponse
-	(*LinkReceipt)(nil),               // 13: eventnode.cluster.v1.LinkReceipt
-	(*DeliverRequest)(nil),            // 14: eventnode.cluster.v1.DeliverRequest
-	(*DeliverResponse)(nil),           // 15: eventnode.cluster.v1.DeliverResponse
-	(*ListSubscriptionsRequest)(nil),  // 16: eventnode.cluster.v1.ListSubscriptionsRequest
-	(*ListSubscriptionsResponse)(nil), // 17: eventnode.cluster.v1.ListSubscriptionsResponse
-	(*Exchange)(nil),                  // 18: eventnode.cluster.v1.Exchange
-	(*v1.Envelope)(nil),               // 19: eventnode.v1.Envelope
-	(*v1.SubscriptionInfo)(nil),       // 20: eventnode.v1.SubscriptionInfo
-	(*StorageRequest)(nil),            // 21: eventnode.cluster.v1.StorageRequest
-	(*ChatRequest)(nil),               // 22: eventnode.cluster.v1.ChatRequest
-	(*SourceRequest)(nil),             // 23: eventnode.cluster.v1.SourceRequest
-	(*StorageResponse)(nil),           // 24: eventnode.cluster.v1.StorageResponse
-	(*ChatResponse)(nil),              // 25: eventnode.cluster.v1.ChatResponse
-	(*SourceResponse)(nil),            // 26: eventnode.cluster.v1.SourceResponse
+	(*Audience)(nil),                  // 11: eventnode.cluster.v1.Audience
+	(*QueuedRun)(nil),                 // 12: eventnode.cluster.v1.QueuedRun
+	(*TrackedEnvelope)(nil),           // 13: eventnode.cluster.v1.TrackedEnvelope
+	(*LaneResponse)(nil),              // 14: eventnode.cluster.v1.LaneResponse
+	(*LinkReceipt)(nil),               // 15: eventnode.cluster.v1.LinkReceipt
+	(*DeliverRequest)(nil),            // 16: eventnode.cluster.v1.DeliverRequest
+	(*DeliverResponse)(nil),           // 17: eventnode.cluster.v1.DeliverResponse
+	(*ListSubscriptionsRequest)(nil),  // 18: eventnode.cluster.v1.ListSubscriptionsRequest
+	(*ListSubscriptionsResponse)(nil), // 19: eventnode.cluster.v1.ListSubscriptionsResponse
+	(*Exchange)(nil),                  // 20: eventnode.cluster.v1.Exchange
+	(*v1.Envelope)(nil),               // 21: eventnode.v1.Envelope
+	(*v1.SubscriptionInfo)(nil),       // 22: eventnode.v1.SubscriptionInfo
+	(*StorageRequest)(nil),            // 23: eventnode.cluster.v1.StorageRequest
+	(*ChatRequest)(nil),               // 24: eventnode.cluster.v1.ChatRequest
+	(*SourceRequest)(nil),             // 25: eventnode.cluster.v1.SourceRequest
+	(*StorageResponse)(nil),           // 26: eventnode.cluster.v1.StorageResponse
+	(*ChatResponse)(nil),              // 27: eventnode.cluster.v1.ChatResponse
+	(*SourceResponse)(nil),            // 28: eventnode.cluster.v1.SourceResponse
 }
 var file_eventnode_cluster_v1_link_proto_depIdxs = []int32{
 	2,  // 0: eventnode.cluster.v1.ControlRequest.hello:type_name -> eventnode.cluster.v1.Hello
 	4,  // 1: eventnode.cluster.v1.ControlRequest.proof:type_name -> eventnode.cluster.v1.Proof
-	18, // 2: eventnode.cluster.v1.ControlRequest.exchange:type_name -> eventnode.cluster.v1.Exchange
+	20, // 2: eventnode.cluster.v1.ControlRequest.exchange:type_name -> eventnode.cluster.v1.Exchange
 	8,  // 3: eventnode.cluster.v1.ControlRequest.dropped:type_name -> eventnode.cluster.v1.Dropped
 	7,  // 4: eventnode.cluster.v1.ControlRequest.publishing:type_name -> eventnode.cluster.v1.Publishing
 	6,  // 5: eventnode.cluster.v1.ControlRequest.goodbye:type_name -> eventnode.cluster.v1.Goodbye
-	18, // 6: eventnode.cluster.v1.ControlRequest.exchanges:type_name -> eventnode.cluster.v1.Exchange
+	20, // 6: eventnode.cluster.v1.ControlRequest.exchanges:type_name -> eventnode.cluster.v1.Exchange
 	3,  // 7: eventnode.cluster.v1.ControlResponse.challenge:type_name -> eventnode.cluster.v1.Challenge
 	5,  // 8: eventnode.cluster.v1.ControlResponse.accepted:type_name -> eventnode.cluster.v1.Accepted
 	9,  // 9: eventnode.cluster.v1.Dropped.topics:type_name -> eventnode.cluster.v1.TopicDrops
-	11, // 10: eventnode.cluster.v1.LaneRequest.tracked:type_name -> eventnode.cluster.v1.TrackedEnvelope
+	13, // 10: eventnode.cluster.v1.LaneRequest.tracked:type_name -> eventnode.cluster.v1.TrackedEnvelope
 	8,  // 11: eventnode.cluster.v1.LaneRequest.dropped:type_name -> eventnode.cluster.v1.Dropped
-	19, // 12: eventnode.cluster.v1.LaneRequest.envelopes:type_name -> eventnode.v1.Envelope
-	19, // 13: eventnode.cluster.v1.TrackedEnvelope.envelope:type_name -> eventnode.v1.Envelope
-	13, // 14: eventnode.cluster.v1.LaneResponse.receipts:type_name -> eventnode.cluster.v1.LinkReceipt
-	20, // 15: eventnode.cluster.v1.ListSubscriptionsResponse.subscriptions:type_name -> eventnode.v1.SubscriptionInfo
-	0,  // 16: eventnode.cluster.v1.LinkService.Control:input_type -> eventnode.cluster.v1.ControlRequest
-	10, // 17: eventnode.cluster.v1.LinkService.Lane:input_type -> eventnode.cluster.v1.LaneRequest
-	14, // 18: eventnode.cluster.v1.LinkService.Deliver:input_type -> eventnode.cluster.v1.DeliverRequest
-	16, // 19: eventnode.cluster.v1.LinkService.ListSubscriptions:input_type -> eventnode.cluster.v1.ListSubscriptionsRequest
-	21, // 20: eventnode.cluster.v1.LinkService.Storage:input_type -> eventnode.cluster.v1.StorageRequest
-	22, // 21: eventnode.cluster.v1.LinkService.Chat:input_type -> eventnode.cluster.v1.ChatRequest
-	23, // 22: eventnode.cluster.v1.LinkService.Source:input_type -> eventnode.cluster.v1.SourceRequest
-	1,  // 23: eventnode.cluster.v1.LinkService.Control:output_type -> eventnode.cluster.v1.ControlResponse
-	12, // 24: eventnode.cluster.v1.LinkService.Lane:output_type -> eventnode.cluster.v1.LaneResponse
-	15, // 25: eventnode.cluster.v1.LinkService.Deliver:output_type -> eventnode.cluster.v1.DeliverResponse
-	17, // 26: eventnode.cluster.v1.LinkService.ListSubscriptions:output_type -> eventnode.cluster.v1.ListSubscriptionsResponse
-	24, // 27: eventnode.cluster.v1.LinkService.Storage:output_type -> eventnode.cluster.v1.StorageResponse
-	25, // 28: eventnode.cluster.v1.LinkService.Chat:output_type -> eventnode.cluster.v1.ChatResponse
-	26, // 29: eventnode.cluster.v1.LinkService.Source:output_type -> eventnode.cluster.v1.SourceResponse
-	23, // [23:30] is the sub-list for method output_type
-	16, // [16:23] is the sub-list for method input_type
-	16, // [16:16] is the sub-list for extension type_name
-	16, // [16:16] is the sub-list for extension extendee
-	0,  // [0:16] is the sub-list for field type_name
+	12, // 12: eventnode.cluster.v1.LaneRequest.queued:type_name -> eventnode.cluster.v1.QueuedRun
+	21, // 13: eventnode.cluster.v1.LaneRequest.envelopes:type_name -> eventnode.v1.Envelope
+	11, // 14: eventnode.cluster.v1.QueuedRun.audience:type_name -> eventnode.cluster.v1.Audience
+	21, // 15: eventnode.cluster.v1.QueuedRun.envelopes:type_name -> eventnode.v1.Envelope
+	21, // 16: eventnode.cluster.v1.TrackedEnvelope.envelope:type_name -> eventnode.v1.Envelope
+	11, // 17: eventnode.cluster.v1.TrackedEnvelope.audience:type_name -> eventnode.cluster.v1.Audience
+	15, // 18: eventnode.cluster.v1.LaneResponse.receipts:type_name -> eventnode.cluster.v1.LinkReceipt
+	22, // 19: eventnode.cluster.v1.ListSubscriptionsResponse.subscriptions:type_name -> eventnode.v1.SubscriptionInfo
+	0,  // 20: eventnode.cluster.v1.LinkService.Control:input_type -> eventnode.cluster.v1.ControlRequest
+	10, // 21: eventnode.cluster.v1.LinkService.Lane:input_type -> eventnode.cluster.v1.LaneRequest
+	16, // 22: eventnode.cluster.v1.LinkService.Deliver:input_type -> eventnode.cluster.v1.DeliverRequest
+	18, // 23: eventnode.cluster.v1.LinkService.ListSubscriptions:input_type -> eventnode.cluster.v1.ListSubscriptionsRequest
+	23, // 24: eventnode.cluster.v1.LinkService.Storage:input_type -> eventnode.cluster.v1.StorageRequest
+	24, // 25: eventnode.cluster.v1.LinkService.Chat:input_type -> eventnode.cluster.v1.ChatRequest
+	25, // 26: eventnode.cluster.v1.LinkService.Source:input_type -> eventnode.cluster.v1.SourceRequest
+	1,  // 27: eventnode.cluster.v1.LinkService.Control:output_type -> eventnode.cluster.v1.ControlResponse
+	14, // 28: eventnode.cluster.v1.LinkService.Lane:output_type -> eventnode.cluster.v1.LaneResponse
+	17, // 29: eventnode.cluster.v1.LinkService.Deliver:output_type -> eventnode.cluster.v1.DeliverResponse
+	19, // 30: eventnode.cluster.v1.LinkService.ListSubscriptions:output_type -> eventnode.cluster.v1.ListSubscriptionsResponse
+	26, // 31: eventnode.cluster.v1.LinkService.Storage:output_type -> eventnode.cluster.v1.StorageResponse
+	27, // 32: eventnode.cluster.v1.LinkService.Chat:output_type -> eventnode.cluster.v1.ChatResponse
+	28, // 33: eventnode.cluster.v1.LinkService.Source:output_type -> eventnode.cluster.v1.SourceResponse
+	27, // [27:34] is the sub-list for method output_type
+	20, // [20:27] is the sub-list for method input_type
+	20, // [20:20] is the sub-list for extension type_name
+	20, // [20:20] is the sub-list for extension extendee
+	0,  // [0:20] is the sub-list for field type_name
 }
 
 func init() { file_eventnode_cluster_v1_link_proto_init() }
@@ -1488,7 +1643,7 @@ func file_eventnode_cluster_v1_link_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_eventnode_cluster_v1_link_proto_rawDesc), len(file_eventnode_cluster_v1_link_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   18,
+			NumMessages:   20,
 			NumExtensions: 0,
 			NumServices:   1,
 		},
