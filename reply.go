@@ -117,7 +117,8 @@ func (a *answer) say(ctx context.Context, text string, last bool) error {
 	return err
 }
 
-// ReplyGrace is how long repliers that run when Reply is to end have to do so, and to reply.
+// ReplyGrace is how long repliers that run when Reply is to end have to do so, and to reply,
+// unless [WithReplyGrace] says otherwise.
 const ReplyGrace = 10 * time.Second
 
 // ReplyOption changes one Reply.
@@ -128,6 +129,7 @@ type replyOptions struct {
 	subscribe []SubscribeOption
 	handle    []HandleOption
 	ready     func(Subscription)
+	grace     time.Duration
 }
 
 // WithSubscribeOptions are those of the subscription to the requests.
@@ -144,6 +146,12 @@ func WithHandleOptions(opts ...HandleOption) ReplyOption {
 // looking at, Reply reads and closes it.
 func WithReady(f func(Subscription)) ReplyOption {
 	return func(o *replyOptions) { o.ready = f }
+}
+
+// WithReplyGrace sets how long repliers that run when Reply is to end have to do so. Defaults
+// to ReplyGrace.
+func WithReplyGrace(d time.Duration) ReplyOption {
+	return func(o *replyOptions) { o.grace = d }
 }
 
 // Reply subscribes to topics and answers the requests that come, one after the other unless
@@ -170,7 +178,7 @@ func ReplyMany(ctx context.Context, live Live, topics []string, r ManyReplier, o
 
 // serve handles requests until ctx ends.
 func serve(ctx context.Context, live Live, topics []string, h Handler, opts []ReplyOption) error {
-	var o replyOptions
+	o := replyOptions{grace: ReplyGrace}
 	for _, opt := range opts {
 		opt(&o)
 	}
@@ -182,7 +190,7 @@ func serve(ctx context.Context, live Live, topics []string, h Handler, opts []Re
 	if o.ready != nil {
 		o.ready(sub)
 	}
-	handling, done := outlasting(ctx, ReplyGrace)
+	handling, done := outlasting(ctx, o.grace)
 	defer done()
 	err = Handle(handling, sub, h, o.handle...)
 	if ctx.Err() != nil {

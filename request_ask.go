@@ -76,17 +76,22 @@ func (a *asking) dispatch(ctx context.Context, ev event.Event) {
 }
 
 // judge returns an error if the receipt says that nobody has the request. A node that did not
-// answer may have it.
+// answer may have it; one that it was not sent to has not.
 func (a *asking) judge(receipt Receipt) error {
 	if receipt.Reached > 0 {
 		return nil
 	}
+	err := fmt.Errorf("topic %s: %w", a.topic, ErrNoResponders)
 	for _, n := range receipt.Nodes {
-		if n.Err != nil && !errors.Is(n.Err, ErrUnavailable) {
+		switch {
+		case n.Err == nil:
+		case errors.Is(n.Err, ErrUnavailable):
+			err = fmt.Errorf("%w, and %s cannot be reached", err, n.Node)
+		default:
 			return nil
 		}
 	}
-	return fmt.Errorf("topic %s: %w", a.topic, ErrNoResponders)
+	return err
 }
 
 // leave gives up a part of the place. The caller holds the requester's mu.
