@@ -15,6 +15,8 @@
 //   - An event goes to each interested node once, and to no other. A pattern is
 //     interest in the topics that it stands for, and nothing else.
 //   - What came from another node is not sent on.
+//   - An inbox, a topic of the kind "reply", is subscribed to by its whole key, which cannot
+//     be guessed, and by no pattern.
 //   - An event that is refused changes nothing for the others.
 //   - After Close nothing is delivered, and nothing is kept.
 //

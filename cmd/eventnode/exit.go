@@ -69,7 +69,10 @@ text without spaces as its key:
 
   topic:orders.eu      topic:greetings      topic:players.42.moved
 
-A topic needs no creation. It exists while somebody subscribes to it.`,
+A topic needs no creation. It exists while somebody subscribes to it.
+
+Topics of the kind "reply" are where replies to requests go: each is the inbox of one
+requester, whose key nobody guesses. "eventnode request" has its own.`,
 	}
 }
 
