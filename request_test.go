@@ -509,11 +509,20 @@ func TestReplyEndsInGoodOrder(t *testing.T) {
 	})
 }
 
-// fragile is a node whose subscriptions can be refused, and ended for good.
+// fragile is a node whose subscriptions can be refused, and ended for good, and whose dispatch
+// can be another one.
 type fragile struct {
 	eventnode.Live
-	refuse error
-	last   eventnode.Subscription
+	refuse   error
+	last     eventnode.Subscription
+	dispatch func(ctx context.Context, topic string, ev event.Event) (eventnode.Receipt, error)
+}
+
+func (f *fragile) Dispatch(ctx context.Context, topic string, ev event.Event, opts ...eventnode.DispatchOption) (eventnode.Receipt, error) {
+	if f.dispatch != nil {
+		return f.dispatch(ctx, topic, ev)
+	}
+	return f.Live.Dispatch(ctx, topic, ev, opts...)
 }
 
 func (f *fragile) Subscribe(ctx context.Context, topics []string, opts ...eventnode.SubscribeOption) (eventnode.Subscription, error) {
@@ -581,5 +590,80 @@ func TestReplyIsNotHeldUpByAnotherNode(t *testing.T) {
 			t.Errorf("%+v, %v after %v", got, err, time.Since(began))
 		}
 		c.Resume("n3")
+	})
+}
+
+// What a receipt says of nobody: that nobody has the request, if each node answered or was
+// surely not sent it; else somebody may, and is waited for.
+func TestReceiptOfNobody(t *testing.T) {
+	bubble(t, func(t *testing.T, c *cluster.Cluster) {
+		f := &fragile{Live: c.Node("n1").Live()}
+		r := requester(t, f, eventnode.RequesterConfig{})
+		gone, unknown := fmt.Errorf("n2: %w", eventnode.ErrUnavailable), errors.New("no answer")
+		for _, tt := range []struct {
+			nodes []eventnode.NodeReceipt
+			err   error
+			want  error
+			text  string
+		}{
+			{nil, nil, eventnode.ErrNoResponders, "topic topic:t: no responders"},
+			{[]eventnode.NodeReceipt{{Node: "n3"}}, nil, eventnode.ErrNoResponders, "no responders"},
+			{[]eventnode.NodeReceipt{{Node: "n3"}, {Node: "n2", Err: gone}}, nil, eventnode.ErrNoResponders, "and n2 cannot be reached"},
+			{[]eventnode.NodeReceipt{{Node: "n2", Err: gone}, {Node: "n3", Err: unknown}}, nil, context.DeadlineExceeded, "0 subscriptions took"},
+			{nil, eventnode.ErrOutcomeUnknown, eventnode.ErrOutcomeUnknown, "outcome unknown"},
+		} {
+			f.dispatch = func(context.Context, string, event.Event) (eventnode.Receipt, error) {
+				return eventnode.Receipt{Nodes: tt.nodes}, tt.err
+			}
+			if _, err := r.Request(t.Context(), "topic:t", asked("")); !errors.Is(err, tt.want) || !strings.Contains(err.Error(), tt.text) {
+				t.Errorf("%v: %v", tt.nodes, err)
+			}
+		}
+	})
+}
+
+// A request that is answered goes on to the nodes that it has not reached yet, and holds its
+// place until then; one that nobody waits for any more ends.
+func TestAnsweredRequestGoesOn(t *testing.T) {
+	bubble(t, func(t *testing.T, c *cluster.Cluster) {
+		repliers(t, c.Node("n2").Live(), "topic:t", says("yes"))
+		f := &fragile{Live: c.Node("n1").Live()}
+		r := requester(t, f, eventnode.RequesterConfig{})
+		slow, ended := make(chan struct{}), make(chan error, 1)
+		f.dispatch = func(ctx context.Context, topic string, ev event.Event) (eventnode.Receipt, error) {
+			if _, err := f.Live.Dispatch(ctx, topic, ev); err != nil {
+				return eventnode.Receipt{}, err
+			}
+			select {
+			case <-slow:
+			case <-ctx.Done():
+			}
+			ended <- ctx.Err()
+			return eventnode.Receipt{Reached: 1}, nil
+		}
+		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+		if _, err := r.Request(ctx, "topic:t", asked("")); err != nil {
+			t.Fatal(err)
+		}
+		cancel()
+		synctest.Wait()
+		if s := r.Stats(); s.Waiting != 1 {
+			t.Errorf("the dispatch is not over: %+v", s)
+		}
+		close(slow)
+		if err := <-ended; err != nil {
+			t.Errorf("the dispatch of an answered request: %v", err)
+		}
+		slow = make(chan struct{})
+		if _, err := r.Request(t.Context(), "topic:nobody", asked("")); !errors.Is(err, context.DeadlineExceeded) {
+			t.Error(err)
+		}
+		if err := <-ended; !errors.Is(err, context.Canceled) {
+			t.Errorf("the dispatch of a request that is over: %v", err)
+		}
+		synctest.Wait()
+		if s := r.Stats(); s.Waiting != 0 {
+			t.Errorf("%+v", s)
+		}
 	})
 }
