@@ -13,6 +13,8 @@
 //   - Dispatch is at most once. Events of one publisher reach a subscription
 //     in order, over all topics. What a subscription misses is told to it, in
 //     place, by a [Gap].
+//   - A request ([Requester]) and its replies ([Reply]) are at most once each. That nobody
+//     is there to reply is told at once.
 //
 // # Where to start reading
 //

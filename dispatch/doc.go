@@ -16,6 +16,8 @@
 //     interest in the topics that it stands for, and nothing else.
 //   - What came from another node is not sent on, but by a node that was chosen for
 //     a queue group and has no member for it.
+//   - An inbox, a topic of the kind "reply", is subscribed to by its whole key, which cannot
+//     be guessed, and by no pattern.
 //   - An event that is refused changes nothing for the others.
 //   - After Close nothing is delivered, and nothing is kept.
 //

@@ -11,11 +11,16 @@ import (
 	"unsafe"
 
 	"github.com/eventnode/eventnode"
+	"github.com/eventnode/eventnode/internal/inbox"
 	"github.com/eventnode/eventnode/internal/pattern"
 )
 
 // KindTopic is the built-in kind: its keys are any names an application likes.
 const KindTopic = "topic"
+
+// KindReply is the built-in kind of inboxes, to which replies go: its keys cannot be guessed,
+// and nobody subscribes to those of others by a pattern.
+const KindReply = inbox.Kind
 
 // maxKindBytes bounds the name of a kind.
 const maxKindBytes = 32
@@ -57,10 +62,10 @@ type Registry struct {
 	kinds atomic.Pointer[map[string]Backend] // copied on write
 }
 
-// NewRegistry returns a registry that knows KindTopic.
+// NewRegistry returns a registry that knows KindTopic and KindReply.
 func NewRegistry() *Registry {
 	r := &Registry{}
-	r.kinds.Store(&map[string]Backend{KindTopic: plainKeys{}})
+	r.kinds.Store(&map[string]Backend{KindTopic: plainKeys{}, KindReply: inboxKeys{}})
 	return r
 }
 
@@ -218,6 +223,14 @@ func (plainKeys) ParseKey(key string) error {
 
 // ParsePattern takes any pattern.
 func (plainKeys) ParsePattern(key string) error { return pattern.Check(key) }
+
+// inboxKeys is the backend of KindReply. It has no patterns.
+type inboxKeys struct{}
+
+var _ Backend = inboxKeys{}
+
+// ParseKey takes a key that is long enough to be unguessable.
+func (inboxKeys) ParseKey(key string) error { return inbox.CheckKey(key) }
 
 // str is b as a string, without a copy, for the time of a call: b may lie in
 // memory that is used again afterwards.

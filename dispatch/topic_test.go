@@ -8,6 +8,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/eventnode/eventnode"
+	"github.com/eventnode/eventnode/internal/pattern"
 )
 
 // evenKeys is a kind whose keys are of even length.
@@ -60,6 +61,14 @@ func TestParseTopic(t *testing.T) {
 		{"topic:*", `"*" makes it a pattern`},
 		{"topic:a.*.b", `"*" makes it a pattern`},
 		{"topic:a.>", `">" makes it a pattern`},
+		{"reply:ABCDEFGHIJKLMNOPQRSTUV", ""},
+		{"reply:abc-_Z0123456789abcdefgh", ""},
+		{"reply:" + strings.Repeat("k", 64), ""},
+		{"reply:" + strings.Repeat("k", 65), "22 to 64 letters"},
+		{"reply:" + strings.Repeat("k", 21), "nobody guesses it"},
+		{"reply:ABCDEFGHIJKLMNOPQRSTU.", "letters, digits, - and _"},
+		{"reply:*", "patterns cannot be subscribed to"},
+		{"reply:ABCDEFGHIJKLMNOPQRSTUV.>", "patterns cannot be subscribed to"},
 	} {
 		got, err := r.ParseTopic(tc.topic, 255)
 		if tc.want == "" {
@@ -75,6 +84,22 @@ func TestParseTopic(t *testing.T) {
 	}
 }
 
+// Nobody subscribes to the inboxes of others: no pattern stands for one, of its kind or of
+// another one.
+func TestNoPatternStandsForAnInbox(t *testing.T) {
+	r := testRegistry(t)
+	for _, topic := range []string{"reply:*", "reply:>", "reply:*.*", "reply:ABCDEFGHIJKLMNOPQRSTUV.*", "reply:ABCDEFGHIJKLMNOPQRSTU*"} {
+		if _, _, err := r.ParseInterest(topic, 255); !errors.Is(err, eventnode.ErrBadTopic) || !strings.Contains(err.Error(), "one requester's own") {
+			t.Errorf("%s: %v", topic, err)
+		}
+	}
+	for _, p := range []string{"topic:>", "topic:*"} {
+		if pattern.Match(p, "reply:ABCDEFGHIJKLMNOPQRSTUV") {
+			t.Errorf("%s stands for an inbox", p)
+		}
+	}
+}
+
 func TestParseTopicAllocatesNothing(t *testing.T) {
 	r := testRegistry(t)
 	if n := testing.AllocsPerRun(100, func() { _, _ = r.ParseTopic("topic:orders.eu.straße", 255) }); n != 0 {
@@ -84,7 +109,7 @@ func TestParseTopicAllocatesNothing(t *testing.T) {
 
 func TestRegister(t *testing.T) {
 	r := testRegistry(t)
-	for _, kind := range []string{"", "A", "1a", "a-b", "topic", "even", strings.Repeat("k", 33)} {
+	for _, kind := range []string{"", "A", "1a", "a-b", "topic", "reply", "even", strings.Repeat("k", 33)} {
 		if err := r.Register(kind, evenKeys{}); !errors.Is(err, eventnode.ErrInvalidArgument) {
 			t.Errorf("%q: %v", kind, err)
 		}
@@ -123,7 +148,7 @@ func FuzzParseTopic(f *testing.F) {
 		} else if got.String() != topic {
 			t.Errorf("%q came back as %q", topic, got)
 		}
-		if got.Kind != "even" && (err == nil) != naiveTopic(topic) {
+		if got.Kind != "even" && !strings.HasPrefix(topic, "reply:") && (err == nil) != naiveTopic(topic) {
 			t.Errorf("%q: %v", topic, err)
 		}
 	})

@@ -30,6 +30,7 @@ func table() []row {
 		{eventnode.ErrNotJoined, codes.FailedPrecondition, "NOT_JOINED"},
 		{eventnode.ErrNotOwner, codes.PermissionDenied, "NOT_OWNER"},
 		{eventnode.ErrNoMembers, codes.NotFound, "NO_MEMBERS"},
+		{eventnode.ErrNoResponders, codes.NotFound, "NO_RESPONDERS"},
 		{eventnode.ErrUnauthenticated, codes.Unauthenticated, "UNAUTHENTICATED"},
 		{eventnode.ErrPermissionDenied, codes.PermissionDenied, "PERMISSION_DENIED"},
 		{eventnode.ErrNameTaken, codes.AlreadyExists, "NAME_TAKEN"},

@@ -118,7 +118,7 @@ Start with "eventnode dev", which runs a cluster on this machine.`,
 	parent(root)
 	root.AddCommand(
 		a.devCommand(), a.serveCommand(), a.configCommand(),
-		a.subscribeCommand(), a.dispatchCommand(), a.groupsCommand(),
+		a.subscribeCommand(), a.dispatchCommand(), a.requestCommand(), a.replyCommand(), a.groupsCommand(),
 		a.streamsCommand(), a.publishCommand(),
 		a.consumeCommand(), a.consumerGroupsCommand(), a.pendingCommand(), a.claimCommand(), a.deadCommand(),
 		a.locksCommand(), a.outboxCommand(), a.chatCommand(), a.sessionsCommand(), a.sourceCommand(), a.shardsCommand(), a.cacheCommand(),

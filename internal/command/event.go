@@ -14,7 +14,7 @@ import (
 const defaultName = "event"
 
 // eventFlags describe an event on the command line: shared by dispatch, groups
-// broadcast and groups send.
+// broadcast, groups send, request and reply.
 type eventFlags struct {
 	name, data, key, dataType, source string
 	meta                              []string
@@ -25,9 +25,14 @@ const eventFlagsHelp = `--data TEXT is the payload; --data @FILE reads it from a
 stdin (also the way to send text that begins with @).`
 
 func (f *eventFlags) add(cmd *cobra.Command) {
+	cmd.Flags().StringVar(&f.name, "name", defaultName, "what happened, such as order_created")
+	cmd.Flags().StringVar(&f.data, "data", "", "the payload: TEXT, @FILE, or @- for stdin")
+	f.addHead(cmd)
+}
+
+// addHead adds the flags of an event whose name and data stand elsewhere.
+func (f *eventFlags) addHead(cmd *cobra.Command) {
 	fs := cmd.Flags()
-	fs.StringVar(&f.name, "name", defaultName, "what happened, such as order_created")
-	fs.StringVar(&f.data, "data", "", "the payload: TEXT, @FILE, or @- for stdin")
 	fs.StringVar(&f.dataType, "data-type", "", "media type of the payload, such as application/json")
 	fs.StringVar(&f.key, "key", "", "ordering key: who handles events in parallel keeps the order of one key")
 	fs.StringVar(&f.source, "source", "", "who says so, such as /shards/3")

@@ -23,6 +23,7 @@ const (
 	exitTimeout   = 5
 	exitNobody    = 6
 	exitTaken     = 7
+	exitReply     = 8
 )
 
 // exitCodesTopic is `eventnode help exit-codes`.
@@ -41,11 +42,14 @@ func exitCodesTopic() *cobra.Command {
      are missing
   4  status: the node is not healthy; raft status: there is no leader, or a
      voter is not well
-  5  subscribe, groups join: --timeout passed before --count events came
+  5  subscribe, groups join: --timeout passed before --count events came; request:
+     before the replies came
   6  dispatch --receipt, groups broadcast, groups send, chat dispatch: nobody was
-     reached; chat sub, chat unsub: there is no such session
+     reached; request: nobody is there who could reply; chat sub, chat unsub: there
+     is no such session
   7  consume: another one is this consumer, or took it over; locks run: somebody
      else has the lock, or it was lost while the command ran
+  8  request: a replier has answered with an error
 
 "locks run" else ends with the code of the command that it ran.
 
@@ -65,7 +69,10 @@ text without spaces as its key:
 
   topic:orders.eu      topic:greetings      topic:players.42.moved
 
-A topic needs no creation. It exists while somebody subscribes to it.`,
+A topic needs no creation. It exists while somebody subscribes to it.
+
+Topics of the kind "reply" are where replies to requests go: each is the inbox of one
+requester, whose key nobody guesses. "eventnode request" has its own.`,
 	}
 }
 

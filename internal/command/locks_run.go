@@ -15,8 +15,8 @@ import (
 )
 
 const (
-	// lockGrace is how long a command has between SIGTERM and SIGKILL.
-	lockGrace = 10 * time.Second
+	// childGrace is how long a command has between SIGTERM and SIGKILL.
+	childGrace = 10 * time.Second
 	// lockRefreshes is how often a lock is refreshed in its time to live: so many
 	// refreshes may be lost.
 	lockRefreshes = 3
@@ -24,15 +24,22 @@ const (
 	signalled = 128
 )
 
+// childCommand is a command that gets SIGTERM at the end of ctx, SIGKILL childGrace later, and
+// ends with this process: shared by locks run and reply.
+func childCommand(ctx context.Context, argv []string) *exec.Cmd {
+	child := exec.CommandContext(ctx, argv[0], argv[1:]...)
+	child.Cancel = func() error { return child.Process.Signal(syscall.SIGTERM) }
+	child.WaitDelay = childGrace
+	child.SysProcAttr = commandAttributes()
+	return child
+}
+
 // guarded runs a command to its end while the lock is refreshed. Its error is the
 // command's exit code, or the lock's loss.
 func (a *app) guarded(ctx context.Context, l eventnode.Lock, ttl time.Duration, argv []string) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
-	child := exec.CommandContext(ctx, argv[0], argv[1:]...)
-	child.Cancel = func() error { return child.Process.Signal(syscall.SIGTERM) }
-	child.WaitDelay = lockGrace
-	child.SysProcAttr = commandAttributes()
+	child := childCommand(ctx, argv)
 	child.Stdin, child.Stdout, child.Stderr = a.stdin, a.stdout, a.stderr
 	child.Env = append(os.Environ(), "EVENTNODE_LOCK="+l.Name(), "EVENTNODE_LOCK_TOKEN="+strconv.FormatUint(l.Token(), 10))
 	if err := child.Start(); err != nil {

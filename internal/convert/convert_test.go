@@ -2,6 +2,7 @@ package convert
 
 import (
 	"errors"
+	"fmt"
 	"reflect"
 	"testing"
 	"time"
@@ -247,5 +248,15 @@ func TestNothing(t *testing.T) {
 	}
 	if v := StatusFromProto(nil); !reflect.DeepEqual(v, eventnode.Status{}) {
 		t.Errorf("status: %+v", v)
+	}
+}
+
+// Of a node's error in a receipt the text is left, and whether the event was surely not sent.
+func TestReceiptErrors(t *testing.T) {
+	for _, err := range []error{eventnode.ErrUnavailable, fmt.Errorf("n2: %w", eventnode.ErrUnavailable), eventnode.ErrOutcomeUnknown, errors.New("unavailable")} {
+		got := ReceiptFromProto(ReceiptToProto(eventnode.Receipt{Nodes: []eventnode.NodeReceipt{{Node: "n2", Err: err}}})).Nodes[0].Err
+		if got.Error() != err.Error() || errors.Is(got, eventnode.ErrUnavailable) != errors.Is(err, eventnode.ErrUnavailable) {
+			t.Errorf("%v has become %v", err, got)
+		}
 	}
 }

@@ -15,20 +15,33 @@ func ReceiptToProto(r eventnode.Receipt) *eventnodev1.Receipt {
 		Nodes: list(r.Nodes, func(n eventnode.NodeReceipt) *eventnodev1.NodeReceipt {
 			m := &eventnodev1.NodeReceipt{Node: string(n.Node), Reached: uint64(n.Reached)}
 			if n.Err != nil {
-				m.Error = n.Err.Error()
+				m.Error, m.NotSent = n.Err.Error(), errors.Is(n.Err, eventnode.ErrUnavailable)
 			}
 			return m
 		}),
 	}
 }
 
-// ReceiptFromProto reads a receipt. Of its errors only the text is left.
+// notSent is an error of a node that an event was surely not sent to.
+type notSent string
+
+func (e notSent) Error() string { return string(e) }
+
+// Is reports whether target is ErrUnavailable.
+func (notSent) Is(target error) bool { return target == eventnode.ErrUnavailable }
+
+// ReceiptFromProto reads a receipt. Of its errors only the text is left, and whether they are
+// ErrUnavailable.
 func ReceiptFromProto(m *eventnodev1.Receipt) eventnode.Receipt {
 	return eventnode.Receipt{
 		Reached: int(m.GetReached()),
 		Nodes: list(m.GetNodes(), func(m *eventnodev1.NodeReceipt) eventnode.NodeReceipt {
 			n := eventnode.NodeReceipt{Node: eventnode.NodeID(m.GetNode()), Reached: int(m.GetReached())}
-			if m.GetError() != "" {
+			switch {
+			case m.GetError() == "":
+			case m.GetNotSent():
+				n.Err = notSent(m.GetError())
+			default:
 				n.Err = errors.New(m.GetError())
 			}
 			return n

@@ -2,6 +2,7 @@ package live
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/eventnode/eventnode/bench/internal/relay"
 	"github.com/eventnode/eventnode/bench/internal/suite"
@@ -13,6 +14,7 @@ const (
 	fanOut   = "Fan-out"
 	many     = "Many publishers, many topics"
 	latency  = "Latency"
+	requests = "Requests and replies"
 	rested   = "At rest"
 	limit    = "The wire's limit"
 )
@@ -44,7 +46,7 @@ func Workloads() []suite.Workload {
 			shape{size: 128, publishers: 8, topics: 1, subscribers: 1, nodes: twoNodes()}, 0),
 		workload("topics/10000", many, "1 publisher on node 1, 10,000 topics in turn, a subscriber each, on nodes 2 and 3, 128 bytes",
 			shape{size: 128, publishers: 1, topics: 10_000, subscribers: 1, nodes: twoNodes()}, 0))
-	return append(list, latencies()...)
+	return slices.Concat(list, latencies(), asking())
 }
 
 // latencies are the latencies, and what a cluster takes at rest.

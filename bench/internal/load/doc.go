@@ -13,6 +13,7 @@
 //	subscriber  connects and subscribes; at {"expect":[...]} waits until all of
 //	            that came or nothing comes any more; says what it saw
 //	pinger      both, one event at a time: sent, seen, the next one
+//	requester   requests, so many at a time, and replies to them
 //
 // # What is checked
 //

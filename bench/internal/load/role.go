@@ -15,7 +15,7 @@ import (
 
 // Order is what the coordinator says to a process, a line of JSON each.
 type Order struct {
-	// Go starts a publisher or a pinger.
+	// Go starts a publisher, a pinger or a requester.
 	Go bool `json:"go,omitempty"`
 	// Expect tells a subscriber how many events were sent to each of its topics.
 	Expect []uint64 `json:"expect,omitempty"`
@@ -117,6 +117,8 @@ func Main(ctx context.Context, role, profile string, in io.Reader, out io.Writer
 		return run(ctx, p, p.subscribe)
 	case "pinger":
 		return run(ctx, p, p.ping)
+	case "requester":
+		return run(ctx, p, p.request)
 	}
 	return fmt.Errorf("no role %q", role)
 }

@@ -626,7 +626,9 @@ type NodeReceipt struct {
 	// Subscriptions reached on it.
 	Reached uint64 `protobuf:"varint,2,opt,name=reached,proto3" json:"reached,omitempty"`
 	// Why its answer is missing; empty if it answered.
-	Error         string `protobuf:"bytes,3,opt,name=error,proto3" json:"error,omitempty"`
+	Error string `protobuf:"bytes,3,opt,name=error,proto3" json:"error,omitempty"`
+	// The event was surely not sent to it: nobody there has it. Only with an error.
+	NotSent       bool `protobuf:"varint,4,opt,name=not_sent,json=notSent,proto3" json:"not_sent,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -680,6 +682,13 @@ func (x *NodeReceipt) GetError() string {
 		return x.Error
 	}
 	return ""
+}
+
+func (x *NodeReceipt) GetNotSent() bool {
+	if x != nil {
+		return x.NotSent
+	}
+	return false
 }
 
 // SubscribeRequest opens or closes a subscription on the stream, or lets one go
@@ -1617,11 +1626,12 @@ const file_eventnode_v1_dispatch_proto_rawDesc = "" +
 	"\areceipt\x18\x02 \x01(\v2\x15.eventnode.v1.ReceiptR\areceipt\"T\n" +
 	"\aReceipt\x12\x18\n" +
 	"\areached\x18\x01 \x01(\x04R\areached\x12/\n" +
-	"\x05nodes\x18\x02 \x03(\v2\x19.eventnode.v1.NodeReceiptR\x05nodes\"Q\n" +
+	"\x05nodes\x18\x02 \x03(\v2\x19.eventnode.v1.NodeReceiptR\x05nodes\"l\n" +
 	"\vNodeReceipt\x12\x12\n" +
 	"\x04node\x18\x01 \x01(\tR\x04node\x12\x18\n" +
 	"\areached\x18\x02 \x01(\x04R\areached\x12\x14\n" +
-	"\x05error\x18\x03 \x01(\tR\x05error\"\xc8\x01\n" +
+	"\x05error\x18\x03 \x01(\tR\x05error\x12\x19\n" +
+	"\bnot_sent\x18\x04 \x01(\bR\anotSent\"\xc8\x01\n" +
 	"\x10SubscribeRequest\x124\n" +
 	"\x04open\x18\x01 \x01(\v2\x1e.eventnode.v1.OpenSubscriptionH\x00R\x04open\x127\n" +
 	"\x05close\x18\x02 \x01(\v2\x1f.eventnode.v1.CloseSubscriptionH\x00R\x05close\x12:\n" +
