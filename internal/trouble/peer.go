@@ -2,41 +2,26 @@ package trouble
 
 import (
 	"fmt"
+	"math"
+	"net"
 	"time"
 
-	"github.com/eventnode/eventnode"
-)
-
-// LinkError is why there is no link, as far as that tells something.
-type LinkError uint8
-
-// The kinds of errors.
-const (
-	LinkOther   LinkError = iota
-	LinkSilent            // no answer, or no way there
-	LinkReset             // the machine answers that nothing listens
-	LinkSecret            // another gossip key
-	LinkForeign           // another cluster
-	LinkTLS               // certificates, or TLS on one side only
-	LinkExpired           // a certificate's dates
+	"github.com/eventnode/eventnode/internal/link"
+	"github.com/eventnode/eventnode/membership"
 )
 
 // Peer is a node that gossip holds alive, as this one sees it.
 type Peer struct {
-	// ID is its name, Gossip and RPC are where it is.
-	ID          eventnode.NodeID
-	Gossip, RPC string
-	// Down is for how long there has been no link to it; 0: there is one.
-	Down time.Duration
-	// Kind and Error are why.
-	Kind  LinkError
-	Error string
+	// Node is what it says of itself.
+	Node membership.Node
+	// Link is this node's link to it.
+	Link link.State
 	// UDPFailed counts its last probes, in a row, that got no answer by UDP, and one by
 	// TCP or through other nodes.
 	UDPFailed int
-	// Ahead is by how much its clock is ahead of this one's, give or take Within; both
-	// 0 if that is not known.
-	Ahead, Within time.Duration
+	// Nodes is how many nodes live: the more, the longer gossip takes to find out that
+	// one does not.
+	Nodes int
 }
 
 // OfPeer returns what is wrong with p, one finding a cause.
@@ -45,55 +30,60 @@ func OfPeer(p Peer) []Finding {
 	if f, ok := ofLink(p); ok {
 		found = append(found, f)
 	}
+	id, gossip := p.Node.Ref.ID, p.Node.GossipAddress
 	if p.UDPFailed >= udpStreak {
-		found = append(found, Finding{UDPBlocked, p.ID, p.Gossip, fmt.Sprintf(
+		found = append(found, Finding{UDPBlocked, id, gossip, fmt.Sprintf(
 			"the last %d probes of %s by UDP got no answer, while TCP or other nodes reach it: open UDP port %s between this machine and %s, in both directions",
-			udpStreak, p.ID, port(p.Gossip), host(p.Gossip))})
+			udpStreak, id, port(gossip), host(gossip))})
 	}
-	if p.Ahead.Abs() > clockTolerance+p.Within {
-		found = append(found, Finding{Clock, p.ID, p.RPC, fmt.Sprintf(
+	if c := p.Link.Clocks; c.Known && c.Ahead.Abs() > clockTolerance+c.Within {
+		found = append(found, Finding{Clock, id, p.Node.RPCAddress, fmt.Sprintf(
 			"the clock of %s is %s: set both machines' clocks by NTP; the times of events, certificates and signed tokens depend on them; leases and delays do not",
-			p.ID, difference(p.Ahead))})
+			id, difference(c.Ahead))})
 	}
 	return found
 }
 
 // ofLink says why there is no link.
 func ofLink(p Peer) (Finding, bool) {
-	if p.Down < grace(p.Kind) || p.Down == 0 {
+	s, rpc := p.Link, p.Node.RPCAddress
+	if s.LastError == "" || s.Down == 0 || s.Down < grace(s.Kind, p.Nodes) {
 		return Finding{}, false
 	}
-	seen := fmt.Sprintf("%s answers gossip at %s but ", p.ID, p.Gossip)
-	f := Finding{Cause: LinkRefused, Node: p.ID, Address: p.RPC}
-	switch p.Kind {
-	case LinkSilent:
-		f.Cause, f.Text = RPCBlocked, seen+fmt.Sprintf("not rpc at %s: open TCP port %s on that machine, or correct its --advertise-rpc", p.RPC, port(p.RPC))
-	case LinkReset:
-		f.Cause, f.Text = RPCRefused, seen+fmt.Sprintf("rpc at %s refuses connections: have it listen there (--rpc, --advertise-rpc), and have no firewall reject TCP port %s", p.RPC, port(p.RPC))
-	case LinkSecret:
-		f.Cause, f.Text = GossipKey, seen+fmt.Sprintf("it and this node prove different gossip keys at %s: give both the same --gossip-key-file", p.RPC)
-	case LinkForeign:
-		f.Cause, f.Text = ClusterName, seen+fmt.Sprintf("rpc at %s is of another cluster: %s", p.RPC, p.Error)
-	case LinkExpired:
-		f.Text = seen + fmt.Sprintf("a certificate is not good now at %s: compare both machines' clocks, then renew it (--tls-cert): %s", p.RPC, p.Error)
-	case LinkTLS:
-		f.Text = seen + fmt.Sprintf("TLS fails at %s: give both nodes --tls-cert, --tls-key and --tls-ca, or neither: %s", p.RPC, p.Error)
-	case LinkOther:
-		f.Text = seen + fmt.Sprintf("there is no link to rpc at %s; see also its log: %s", p.RPC, p.Error)
+	cause, text := LinkRefused, ""
+	switch s.Kind {
+	case link.KindTimeout, link.KindUnreachable:
+		cause, text = RPCBlocked, fmt.Sprintf("not rpc at %s: open TCP port %s on that machine, or correct its --advertise-rpc", rpc, port(rpc))
+	case link.KindRefused:
+		cause, text = RPCRefused, fmt.Sprintf("rpc at %s refuses connections: have it listen there (--rpc, --advertise-rpc), and have no firewall reject TCP port %s", rpc, port(rpc))
+	case link.KindSecret:
+		cause, text = GossipKey, fmt.Sprintf("proves another gossip key than this node at %s: give both the same --gossip-key-file", rpc)
+	case link.KindForeign:
+		cause, text = ClusterName, fmt.Sprintf("is of another cluster at %s: correct --join: %s", rpc, s.LastError)
+	case link.KindExpired:
+		text = fmt.Sprintf("a certificate is not valid now at %s: compare both machines' clocks, then renew it (--tls-cert): %s", rpc, s.LastError)
+	case link.KindTLS:
+		text = fmt.Sprintf("TLS fails at %s: give both nodes --tls-cert, --tls-key and --tls-ca, or neither: %s", rpc, s.LastError)
+	case link.KindNone, link.KindGoodbye, link.KindOther:
+		fallthrough
+	default:
+		text = fmt.Sprintf("there is no link to rpc at %s; see also its log: %s", rpc, s.LastError)
 	}
-	return f, true
+	return Finding{cause, p.Node.Ref.ID, rpc, fmt.Sprintf("%s answers gossip at %s but %s", p.Node.Ref.ID, p.Node.GossipAddress, text)}, true
 }
 
 // grace is how long a link must be missing before the reason counts.
-func grace(k LinkError) time.Duration {
+func grace(k link.ErrorKind, nodes int) time.Duration {
+	least := linkGrace
 	switch k {
-	case LinkSilent:
-		return silentGrace
-	case LinkSecret, LinkForeign, LinkTLS, LinkExpired:
-		return 0 // it answers, and said so
-	case LinkReset, LinkOther:
+	case link.KindSecret, link.KindForeign, link.KindTLS, link.KindExpired:
+		return 0 // it answers, and says so
+	case link.KindTimeout, link.KindUnreachable:
+		least = silentGrace
+	case link.KindNone, link.KindRefused, link.KindGoodbye, link.KindOther:
 	}
-	return linkGrace
+	// Gossip's suspicion grows with the logarithm of the number of nodes.
+	return time.Duration(float64(least) * max(1, math.Log10(float64(max(1, nodes)))))
 }
 
 // difference is in words by how much a clock is ahead.
@@ -103,4 +93,17 @@ func difference(d time.Duration) string {
 		word = "behind"
 	}
 	return fmt.Sprintf("%v %s this node's", d.Abs().Round(time.Second), word)
+}
+
+// host and port are the parts of an address; without a port it is all host.
+func host(address string) string {
+	if h, _, err := net.SplitHostPort(address); err == nil {
+		return h
+	}
+	return address
+}
+
+func port(address string) string {
+	_, p, _ := net.SplitHostPort(address)
+	return p
 }
