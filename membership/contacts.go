@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"net"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -72,7 +73,8 @@ func newContacts(refused func(Refusal)) *contacts {
 func (c *contacts) missed(addr string, err error, now time.Time) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	note(c.tried, addr, Contact{Address: addr, Refusal: refusalOf(err.Error()), Detail: err.Error()}, now)
+	text := strings.TrimSpace(strings.TrimPrefix(err.Error(), "1 error occurred:\n\t* ")) // memberlist's list of one
+	note(c.tried, addr, Contact{Address: addr, Refusal: refusalOf(text), Detail: text}, now)
 }
 
 // joined notes that addr could.

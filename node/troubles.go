@@ -113,9 +113,11 @@ func (p *parts) linkStates() map[eventnode.NodeRef]link.State {
 
 // describeContact is an entry of Nodes without a name.
 func (p *parts) describeContact(c membership.Contact, now time.Time) eventnode.NodeInfo {
-	info := eventnode.NodeInfo{State: trouble.StateOf(c), GossipAddress: c.Address, Link: link.PhaseDown.String(), LinkError: c.Detail}
+	info := eventnode.NodeInfo{State: trouble.StateOf(c), GossipAddress: c.Address, Link: link.PhaseDown.String()}
 	if f, ok := trouble.OfContact(c, p.self.ID, p.cfg.Cluster, now); ok {
 		info.Trouble = f.Text
+	} else {
+		info.LinkError = c.Detail
 	}
 	return info
 }
