@@ -9,8 +9,8 @@ import (
 	"github.com/eventnode/eventnode"
 	"github.com/eventnode/eventnode/internal/convert"
 	"github.com/eventnode/eventnode/internal/link"
-	"github.com/eventnode/eventnode/internal/trouble"
 	"github.com/eventnode/eventnode/membership"
+	"github.com/eventnode/eventnode/node/internal/trouble"
 	eventnodev1 "github.com/eventnode/eventnode/proto/eventnode/v1"
 )
 

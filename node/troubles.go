@@ -10,8 +10,8 @@ import (
 
 	"github.com/eventnode/eventnode"
 	"github.com/eventnode/eventnode/internal/link"
-	"github.com/eventnode/eventnode/internal/trouble"
 	"github.com/eventnode/eventnode/membership"
+	"github.com/eventnode/eventnode/node/internal/trouble"
 )
 
 // troublesEvery is how often a node looks for what is wrong with the others.
