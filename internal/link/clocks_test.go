@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"os"
 	"syscall"
 	"testing"
 	"time"
@@ -42,6 +43,8 @@ func TestErrorKind(t *testing.T) {
 		{dial(syscall.EHOSTUNREACH), KindUnreachable},
 		{dial(syscall.EPERM), KindUnreachable},
 		{dial(context.DeadlineExceeded), KindTimeout},
+		{dial(os.ErrDeadlineExceeded), KindTimeout},
+		{dial(syscall.ETIMEDOUT), KindTimeout},
 		{errHandshakeTimeout, KindTimeout},
 		{fmt.Errorf("%w: x", eventnode.ErrForeignCluster), KindForeign},
 		{fmt.Errorf("%w: x", eventnode.ErrPermissionDenied), KindSecret},

@@ -1,7 +1,6 @@
 package link
 
 import (
-	"context"
 	"errors"
 	"net"
 	"strings"
@@ -43,7 +42,7 @@ func errorKind(err error) ErrorKind {
 		return KindForeign
 	case errors.Is(err, eventnode.ErrPermissionDenied), errors.Is(err, eventnode.ErrUnauthenticated):
 		return KindSecret
-	case errors.Is(err, errHandshakeTimeout), errors.Is(err, context.DeadlineExceeded):
+	case errors.Is(err, errHandshakeTimeout), isTimeout(err):
 		return KindTimeout
 	case errors.Is(err, errGoodbye):
 		return KindGoodbye
@@ -59,6 +58,13 @@ func errorKind(err error) ErrorKind {
 		return ErrorKind(code.String())
 	}
 	return KindOther
+}
+
+// isTimeout reports whether no answer came: by the end of a context, of a deadline of the
+// connection, or of the kernel's patience.
+func isTimeout(err error) bool {
+	var t net.Error
+	return errors.As(err, &t) && t.Timeout()
 }
 
 // tlsKind reads what gRPC says of TLS, which it does in words only. A side that speaks

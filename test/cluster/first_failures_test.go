@@ -116,9 +116,21 @@ func (f firstFailure) run(t *testing.T) {
 	for _, s := range f.seen {
 		l.eventually(time.Minute, func() error { return f.told(l.machine(s.at), nodes[s.at], s) })
 	}
-	if f.mend == nil {
-		return
+	if f.mend != nil {
+		f.mended(t, l, nodes)
 	}
+	for i, b := range nodes {
+		for line := range strings.SplitSeq(b.printed(), "\n") {
+			if strings.Contains(line, "something is wrong") && !strings.Contains(line, "cause="+f.cause+" ") {
+				t.Errorf("n%d complains of something else: %s", i, line)
+			}
+		}
+	}
+}
+
+// mended puts the network right: the nodes find each other, and say that it is over.
+func (f firstFailure) mended(t *testing.T, l *lan, nodes map[int]*background) {
+	t.Helper()
 	f.mend(l, nodes)
 	for _, s := range f.seen {
 		l.eventually(time.Minute, func() error { return f.over(l.machine(s.at), nodes[s.at], s) })
