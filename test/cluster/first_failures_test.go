@@ -16,7 +16,7 @@ type firstFailure struct {
 	nodes  int
 	flags  map[int]string // of each node, besides those of all
 	keys   map[int]string // what /etc/eventnode/gossip.key holds
-	break_ func(l *lan)   // before the nodes start
+	before func(l *lan)   // before the nodes start
 	mend   func(l *lan, nodes map[int]*background)
 	cause  string
 	seen   []sight
@@ -43,12 +43,12 @@ func TestFirstFailures(t *testing.T) {
 	udp := "open UDP port 7400 between this machine and 10.0.0."
 	for what, f := range map[string]firstFailure{
 		"rpc dropped": {
-			break_: func(l *lan) { l.machine(2).drop("tcp", 7401) }, mend: func(l *lan, _ map[int]*background) { l.machine(2).allow() },
+			before: func(l *lan) { l.machine(2).drop("tcp", 7401) }, mend: func(l *lan, _ map[int]*background) { l.machine(2).allow() },
 			cause: "rpc_blocked",
 			seen:  []sight{{1, "n2", "alive", "connecting", true, "n2 answers gossip at 10.0.0.2:7400 but not rpc at 10.0.0.2:7401: open TCP port 7401"}},
 		},
 		"rpc rejected": {
-			break_: func(l *lan) { l.machine(2).reject("tcp", 7401) }, mend: func(l *lan, _ map[int]*background) { l.machine(2).allow() },
+			before: func(l *lan) { l.machine(2).reject("tcp", 7401) }, mend: func(l *lan, _ map[int]*background) { l.machine(2).allow() },
 			cause: "rpc_blocked",
 			seen:  []sight{{1, "n2", "alive", "connecting", true, "open TCP port 7401"}},
 		},
@@ -58,13 +58,13 @@ func TestFirstFailures(t *testing.T) {
 			seen:  []sight{{1, "n2", "alive", "connecting", true, "rpc at 10.0.0.2:7409 refuses connections"}},
 		},
 		"no UDP": {
-			break_: func(l *lan) { l.machine(1).drop("udp", 7400); l.machine(2).drop("udp", 7400) },
+			before: func(l *lan) { l.machine(1).drop("udp", 7400); l.machine(2).drop("udp", 7400) },
 			mend:   func(l *lan, _ map[int]*background) { l.machine(1).allow(); l.machine(2).allow() },
 			cause:  "udp_blocked",
 			seen:   []sight{{1, "n2", "alive", "up", true, udp + "2"}, {2, "n1", "alive", "up", true, udp + "1"}},
 		},
 		"no UDP one way, and a third node": {
-			nodes: 3, break_: func(l *lan) { l.machine(2).drop("udp", 7400, "10.0.0.1") },
+			nodes: 3, before: func(l *lan) { l.machine(2).drop("udp", 7400, "10.0.0.1") },
 			mend:  func(l *lan, _ map[int]*background) { l.machine(2).allow() },
 			cause: "udp_blocked",
 			seen:  []sight{{1, "n2", "alive", "up", true, udp + "2"}, {2, "n1", "alive", "up", true, udp + "1"}},
@@ -90,7 +90,7 @@ func TestFirstFailures(t *testing.T) {
 			seen:  []sight{{1, "10.0.0.2:7400", "refused", "down", false, `of cluster \"west\", this node of \"east\"`}, {2, "10.0.0.1:7400", "refused", "down", false, `of cluster \"east\", this node of \"west\"`}},
 		},
 		"gossip dropped": {
-			break_: func(l *lan) { l.machine(2).drop("tcp", 7400); l.machine(1).drop("tcp", 7400) },
+			before: func(l *lan) { l.machine(2).drop("tcp", 7400); l.machine(1).drop("tcp", 7400) },
 			mend:   func(l *lan, _ map[int]*background) { l.machine(1).allow(); l.machine(2).allow() },
 			cause:  "gossip_blocked",
 			seen:   []sight{{1, "10.0.0.2:7400", "unreachable", "down", false, "open TCP and UDP port 7400"}},
@@ -106,8 +106,8 @@ func TestFirstFailures(t *testing.T) {
 func (f firstFailure) run(t *testing.T) {
 	f.nodes = max(f.nodes, 2)
 	l := newLAN(t, f.nodes)
-	if f.break_ != nil {
-		f.break_(l)
+	if f.before != nil {
+		f.before(l)
 	}
 	nodes := map[int]*background{}
 	for i := 1; i <= f.nodes; i++ {

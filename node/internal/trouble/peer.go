@@ -76,8 +76,10 @@ func ofLink(p Peer) (Finding, bool) {
 func grace(k link.ErrorKind, nodes int) time.Duration {
 	least := linkGrace
 	switch k {
-	case link.KindSecret, link.KindForeign, link.KindTLS, link.KindExpired:
+	case link.KindSecret, link.KindForeign, link.KindExpired:
 		return 0 // it answers, and says so
+	case link.KindTLS:
+		return tlsGrace
 	case link.KindTimeout, link.KindUnreachable:
 		least = silentGrace
 	case link.KindNone, link.KindRefused, link.KindGoodbye, link.KindOther:

@@ -47,6 +47,9 @@ const (
 	linkGrace = 15 * time.Second
 	// silentGrace is the same where dials get no answer: a dial takes 5 s.
 	silentGrace = 12 * time.Second
+	// tlsGrace is the same where it is closed before a word was said, as TLS on one side
+	// does, and a process that ends.
+	tlsGrace = 5 * time.Second
 	// seedGrace is how long a seed is tried before it should have been started.
 	seedGrace = 30 * time.Second
 	// udpStreak is how many probes in a row UDP must have failed.

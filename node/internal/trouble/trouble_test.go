@@ -44,7 +44,7 @@ func TestOfPeer(t *testing.T) {
 		"killed just now":             {down(link.KindRefused, linkGrace-1), "", ""},
 		"another key":                 {down(link.KindSecret, 1), GossipKey, "--gossip-key-file"},
 		"another cluster":             {down(link.KindForeign, 1), ClusterName, "why"},
-		"no TLS there":                {down(link.KindTLS, 1), LinkRefused, "--tls-cert"},
+		"no TLS there":                {down(link.KindTLS, tlsGrace), LinkRefused, "--tls-cert"},
 		"certificate over":            {down(link.KindExpired, 1), LinkRefused, "clocks"},
 		"something else":              {down("Aborted", linkGrace), LinkRefused, "see also its log: why"},
 		"linked":                      {down(link.KindTimeout, 0), "", ""},
