@@ -7,7 +7,9 @@ import (
 
 // Cluster tells about nodes and who subscribes.
 type Cluster interface {
-	// Nodes lists the cluster as the asked node sees it, that node first.
+	// Nodes lists the cluster as the asked node sees it, that node first. At the end
+	// are entries without ID: addresses where there should be a node, or from where one
+	// called, that is no member, and why.
 	Nodes(ctx context.Context) ([]NodeInfo, error)
 	// Status says how the asked node is.
 	Status(ctx context.Context) (Status, error)
@@ -34,9 +36,11 @@ type Administration interface {
 // NodeInfo is a node as another one sees it. It is printed as JSON by the
 // command line: the names of its fields are stable.
 type NodeInfo struct {
-	ID            NodeID            `json:"id"`
-	Epoch         uint64            `json:"epoch"`
-	State         string            `json:"state"` // alive, lost, left
+	ID    NodeID `json:"id"`
+	Epoch uint64 `json:"epoch"`
+	// State is alive, lost or left; of an entry without ID, which is an address where no
+	// node can be joined, or from where one called, unreachable or refused.
+	State         string            `json:"state"`
 	GossipAddress string            `json:"gossip_address"`
 	RPCAddress    string            `json:"rpc_address"`
 	Version       string            `json:"version"`
@@ -45,6 +49,12 @@ type NodeInfo struct {
 	Link          string            `json:"link"`             // self, connecting, up, stalled, down
 	LinkError     string            `json:"link_error,omitempty"`
 	LinkDropped   uint64            `json:"link_dropped"`
+	// Trouble says what is wrong between the asked node and this one, and what to do;
+	// empty if nothing is, as far as is known.
+	Trouble string `json:"trouble,omitempty"`
+	// ClockAhead is by how much its clock was ahead of the asked node's when the link was
+	// made; nil if that is not known.
+	ClockAhead *time.Duration `json:"clock_ahead_ns,omitempty"`
 }
 
 // Status is how a node is.

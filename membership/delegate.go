@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net"
 	"strings"
+	"time"
 
 	"github.com/google/uuid"
 	"github.com/hashicorp/memberlist"
@@ -19,10 +20,11 @@ const leftMessage = "left "
 // delegate is what memberlist calls, from its own goroutines and partly under its
 // lock. Nothing here waits or calls memberlist.
 type delegate struct {
-	self    eventnode.NodeRef
-	view    *view
-	inbox   *inbox
-	refused func(reason, who, why string) // counts and logs
+	self     eventnode.NodeRef
+	view     *view
+	inbox    *inbox
+	refused  func(reason, who, why string) // counts and logs
+	contacts *contacts
 }
 
 var (
@@ -31,6 +33,7 @@ var (
 	_ memberlist.AliveDelegate    = (*delegate)(nil)
 	_ memberlist.MergeDelegate    = (*delegate)(nil)
 	_ memberlist.ConflictDelegate = (*delegate)(nil)
+	_ memberlist.PingDelegate     = (*delegate)(nil)
 )
 
 // NodeMeta returns what gossip is to carry of this node.
@@ -84,7 +87,16 @@ func (d *delegate) NotifyLeave(n *memberlist.Node) {
 	if err != nil || ref == d.self {
 		return
 	}
+	d.contacts.probed(n.Name, false)
 	d.inbox.put(observation{node: Node{Ref: ref}, state: Lost})
+}
+
+// AckPayload has nothing to add to an answer.
+func (d *delegate) AckPayload() []byte { return nil }
+
+// NotifyPingComplete notes that UDP reaches n, and comes back.
+func (d *delegate) NotifyPingComplete(n *memberlist.Node, _ time.Duration, _ []byte) {
+	d.contacts.probed(n.Name, false)
 }
 
 // NotifyAlive refuses nodes that cannot be peers.

@@ -33,7 +33,8 @@
 // Run ends with eventnode.ErrNameTaken if another living node has this name, and
 // with ErrLoopback if it advertises a loopback address to nodes elsewhere. Nodes
 // of another cluster, with another key or with malformed metadata are not heard,
-// and counted.
+// and counted. Contacts tells who was refused or cannot be joined, and why; UDPFailed,
+// which nodes are reached without UDP only.
 //
 //	m, err := membership.New(membership.Config{ID: "n1", RPCAddress: "10.0.0.1:7401", Seeds: []string{"10.0.0.2:7400"}})
 //	go m.Run(ctx)

@@ -81,7 +81,7 @@ func memberlistConfig(cfg Config, self Node, d *delegate) (*memberlist.Config, e
 	mc.SuspicionMult = cfg.Timing.SuspicionMult
 	mc.GossipInterval = cfg.Timing.GossipInterval
 	mc.PushPullInterval = cfg.Timing.PushPullInterval
-	mc.Delegate, mc.Events, mc.Alive, mc.Merge, mc.Conflict = d, d, d, d, d
+	mc.Delegate, mc.Events, mc.Alive, mc.Merge, mc.Conflict, mc.Ping = d, d, d, d, d, d
 	return mc, nil
 }
 

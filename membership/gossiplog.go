@@ -28,6 +28,7 @@ const (
 type gossipLog struct {
 	next slog.Handler
 	drop func() // counts a line that is not written
+	know *contacts
 
 	mu         sync.Mutex
 	tokens     float64
@@ -38,8 +39,8 @@ type gossipLog struct {
 
 var _ slog.Handler = (*gossipLog)(nil)
 
-func newGossipLog(logger *slog.Logger, drop func()) *gossipLog {
-	return &gossipLog{next: logger.Handler(), drop: drop, tokens: logBurst, seen: make(map[string]time.Time)}
+func newGossipLog(logger *slog.Logger, drop func(), know *contacts) *gossipLog {
+	return &gossipLog{next: logger.Handler(), drop: drop, know: know, tokens: logBurst, seen: make(map[string]time.Time)}
 }
 
 // Enabled is true: the level stands in the line.
@@ -54,6 +55,9 @@ func (g *gossipLog) WithGroup(string) slog.Handler { return g }
 // Handle takes one line, such as "[WARN] memberlist: text from=1.2.3.4:5".
 func (g *gossipLog) Handle(ctx context.Context, line slog.Record) error {
 	level, text := parseLine(line.Message)
+	if o, ok := overhear(text); ok && g.learn(o, line.Time) {
+		return nil
+	}
 	if !g.next.Enabled(ctx, level) || ownLine(text) {
 		return nil
 	}
@@ -67,6 +71,17 @@ func (g *gossipLog) Handle(ctx context.Context, line slog.Record) error {
 		r.AddAttrs(slog.Int("suppressed", suppressed))
 	}
 	return g.next.Handle(ctx, r)
+}
+
+// learn keeps what a line tells, and reports whether the line itself is of no use: who
+// was refused is told by whoever asks for Contacts.
+func (g *gossipLog) learn(o overheard, now time.Time) bool {
+	if o.caller.Refusal != "" {
+		g.know.called(o.caller, now)
+		return true
+	}
+	g.know.probed(o.name, o.missed)
+	return false
 }
 
 // ownLine reports whether the line repeats what this package logs or counts

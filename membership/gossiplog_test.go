@@ -14,7 +14,7 @@ func TestLogIsBounded(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var out bytes.Buffer
 		dropped := 0
-		h := newGossipLog(slog.New(slog.NewTextHandler(&out, nil)), func() { dropped++ })
+		h := newGossipLog(slog.New(slog.NewTextHandler(&out, nil)), func() { dropped++ }, newContacts(func(Refusal) {}))
 		log := slog.NewLogLogger(h, slog.LevelInfo)
 		for i := range 1000 {
 			log.Printf("[ERR] memberlist: Decrypt packet failed: no key from=192.0.2.%d:%d", i%4, 1000+i)

@@ -21,18 +21,19 @@ import (
 
 // Membership is this node's place in the cluster and its view of the others.
 type Membership struct {
-	cfg     Config
-	seeds   seedSource
-	view    *view
-	inbox   *inbox
-	metrics *metrics
-	logger  *slog.Logger
-	log     slog.Handler // takes memberlist's lines
-	refusal *refusalLog
-	started atomic.Bool
-	ready   chan struct{}
-	once    sync.Once
-	gossip  atomic.Pointer[gossip] // nil unless running
+	cfg      Config
+	seeds    seedSource
+	view     *view
+	inbox    *inbox
+	metrics  *metrics
+	logger   *slog.Logger
+	log      slog.Handler // takes memberlist's lines
+	refusal  *refusalLog
+	contacts *contacts
+	started  atomic.Bool
+	ready    chan struct{}
+	once     sync.Once
+	gossip   atomic.Pointer[gossip] // nil unless running
 }
 
 // New checks the configuration and chooses the epoch. It starts nothing.
@@ -60,16 +61,18 @@ func New(cfg Config) (*Membership, error) {
 		return nil, err
 	}
 	logger := cfg.Logger.With("component", "membership")
+	known := newContacts(func(r Refusal) { mtr.refused.WithLabelValues(string(r)).Inc() })
 	return &Membership{
-		cfg:     cfg,
-		seeds:   seedSource{fixed: seeds, file: cfg.SeedFile, resolver: cfg.Resolver},
-		view:    newView(self, meta, mtr),
-		inbox:   newInbox(),
-		metrics: mtr,
-		logger:  logger,
-		log:     newGossipLog(logger, mtr.suppressed.Inc),
-		refusal: newRefusalLog(logger, mtr),
-		ready:   make(chan struct{}),
+		cfg:      cfg,
+		seeds:    seedSource{fixed: seeds, file: cfg.SeedFile, resolver: cfg.Resolver},
+		view:     newView(self, meta, mtr),
+		inbox:    newInbox(),
+		metrics:  mtr,
+		logger:   logger,
+		log:      newGossipLog(logger, mtr.suppressed.Inc, known),
+		refusal:  newRefusalLog(logger, mtr),
+		contacts: known,
+		ready:    make(chan struct{}),
 	}, nil
 }
 
@@ -190,7 +193,7 @@ func (m *Membership) live(ctx context.Context, t memberlist.Transport) (next uin
 	if err := saveEpoch(m.cfg.DataDir, self.Ref.Epoch); err != nil {
 		return 0, errors.Join(err, shutTransport(t))
 	}
-	d := &delegate{self: self.Ref, view: m.view, inbox: m.inbox, refused: m.refusal.note}
+	d := &delegate{self: self.Ref, view: m.view, inbox: m.inbox, refused: m.refusal.note, contacts: m.contacts}
 	g, err := startGossip(m.cfg, m.view, t, d, m.log)
 	if err != nil {
 		return 0, err
@@ -215,7 +218,7 @@ func (m *Membership) tend(ctx context.Context, g *gossip) (next uint64, err erro
 	tried := make(chan struct{})
 	r := &rejoiner{
 		seeds: &m.seeds, view: m.view, interval: m.cfg.Timing.RejoinInterval,
-		join: g.join, left: g.left.Load, metrics: m.metrics, logger: m.logger,
+		join: g.join, left: g.left.Load, contacts: m.contacts, metrics: m.metrics, logger: m.logger,
 	}
 	var wg sync.WaitGroup
 	wg.Go(func() { g.update(ctx) })

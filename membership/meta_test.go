@@ -103,7 +103,7 @@ func FuzzNotifyAlive(f *testing.F) {
 	if err != nil {
 		f.Fatal(err)
 	}
-	d := &delegate{self: m.Self().Ref, view: m.view, inbox: m.inbox, refused: m.refusal.note}
+	d := &delegate{self: m.Self().Ref, view: m.view, inbox: m.inbox, refused: m.refusal.note, contacts: m.contacts}
 	f.Fuzz(func(t *testing.T, name string, addr []byte, port uint16, meta []byte) {
 		n := &memberlist.Node{Name: name, Addr: addr, Port: port, Meta: meta}
 		err := d.NotifyAlive(n)

@@ -13,6 +13,7 @@ const (
 	refusedMessage  = "message"  // a message that is not understood
 	refusedUUID     = "cluster"  // another cluster's UUID
 	refusedLoopback = "loopback" // a loopback address, on one side only
+	// And each Refusal of a caller.
 )
 
 // metrics counts. A nil Registerer leaves it counting for nobody.

@@ -112,6 +112,7 @@ func (o *owner) takeIn(now time.Time) verdict {
 	judged := goOn
 	for _, seen := range o.m.inbox.take() {
 		if seen.node.Ref.ID == o.rivals.self.Ref.ID {
+			o.claimed(seen, now)
 			judged = max(judged, o.rivals.observe(seen, o.established(now), now))
 			continue
 		}
@@ -123,6 +124,14 @@ func (o *owner) takeIn(now time.Time) verdict {
 		}
 	}
 	return judged
+}
+
+// claimed notes a newcomer of this node's name: it will find out, and stop.
+func (o *owner) claimed(seen observation, now time.Time) {
+	n := seen.node
+	if seen.state == Alive && n.Tentative && n.Ref.Epoch > o.rivals.self.Ref.Epoch && !o.rivals.former(n) {
+		o.m.contacts.called(Contact{Address: n.GossipAddress, Refusal: RefusalName}, now)
+	}
 }
 
 // between returns an error if this node, before it was ready, heard of two

@@ -46,6 +46,7 @@ type rejoiner struct {
 	interval time.Duration
 	join     func(addr string) error
 	left     func() bool
+	contacts *contacts
 	metrics  *metrics
 	logger   *slog.Logger
 
@@ -210,6 +211,7 @@ func (r *rejoiner) choose(wanted []string, living map[string]bool, now time.Time
 		}
 	}
 	r.tries = missing
+	r.contacts.keep(missing)
 	slices.SortStableFunc(ready, func(a, b string) int { return missing[a].last.Compare(missing[b].last) })
 	ready = ready[:min(len(ready), max(0, rejoinParallel-r.busy))]
 	for _, addr := range ready {
@@ -230,12 +232,17 @@ func (r *rejoiner) try(addr string) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.busy--
-	if t := r.tries[addr]; t != nil {
-		t.busy = false
-		if err == nil {
-			t.after = time.Now().Add(joinedPause)
-		}
+	t := r.tries[addr]
+	if t == nil {
+		return
 	}
+	t.busy = false
+	if err != nil {
+		r.contacts.missed(addr, err, time.Now())
+		return
+	}
+	t.after = time.Now().Add(joinedPause)
+	r.contacts.joined(addr)
 }
 
 // jitter is d, give or take a quarter.

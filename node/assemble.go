@@ -56,7 +56,7 @@ func (n *Node) assemble(members *membership.Membership, rpc net.Addr, store *sto
 	links, err := link.New(link.Config{
 		Self: self, Cluster: c.Cluster, Secrets: n.keys.secrets,
 		ClusterUUID: func() []byte { return uuidBytes(members.Self().ClusterUUID) },
-		Dial:        c.Network.Dial, Credentials: c.TLS.client(), Logger: c.Logger, Registerer: c.Registry,
+		Dial:        c.Network.Dial, Credentials: c.TLS.client(), Clock: c.Storage.WallClock, Logger: c.Logger, Registerer: c.Registry,
 	}, h)
 	if err != nil {
 		return nil, err

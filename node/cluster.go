@@ -3,12 +3,14 @@ package node
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/eventnode/eventnode"
 	"github.com/eventnode/eventnode/internal/convert"
 	"github.com/eventnode/eventnode/internal/link"
 	"github.com/eventnode/eventnode/membership"
+	"github.com/eventnode/eventnode/node/internal/trouble"
 	eventnodev1 "github.com/eventnode/eventnode/proto/eventnode/v1"
 )
 
@@ -62,30 +64,38 @@ func (p *parts) listRemote(ctx context.Context, topic string) (found []eventnode
 }
 
 func (p *parts) nodes() []eventnode.NodeInfo {
-	links := map[eventnode.NodeRef]link.State{}
-	for _, s := range p.links.States() {
-		links[s.Ref] = s
-	}
+	links, nodes := p.linkStates(), p.members.Nodes()
+	living := len(nodes)
 	var infos []eventnode.NodeInfo
-	for _, m := range append(p.members.Nodes(), p.members.Gone()...) {
-		infos = append(infos, describeNode(p.self, m, links))
+	for _, m := range append(nodes, p.members.Gone()...) {
+		infos = append(infos, describeNode(p.self, m, links, p.findingsOf(m, links[m.Ref], living)))
+	}
+	for _, c := range p.members.Contacts() {
+		if !p.isMember(c) {
+			infos = append(infos, p.describeContact(c, time.Now()))
+		}
 	}
 	return infos
 }
 
-func describeNode(self eventnode.NodeRef, m membership.Node, links map[eventnode.NodeRef]link.State) eventnode.NodeInfo {
+func describeNode(self eventnode.NodeRef, m membership.Node, links map[eventnode.NodeRef]link.State, found []trouble.Finding) eventnode.NodeInfo {
 	info := eventnode.NodeInfo{
 		ID: m.Ref.ID, Epoch: m.Ref.Epoch, State: m.State.String(),
 		GossipAddress: m.GossipAddress, RPCAddress: m.RPCAddress,
 		Version: m.Version, Zone: m.Zone, Labels: m.Labels, Link: link.PhaseDown.String(),
+		Trouble: texts(found),
 	}
 	if s, ok := links[m.Ref]; ok {
 		info.Link, info.LinkError, info.LinkDropped = s.Phase.String(), s.LastError, s.Dropped
 		if s.Phase == link.PhaseUp {
 			info.LinkError = ""
 		}
-		if s.Refused && m.State == membership.Alive {
+		known := slices.ContainsFunc(found, func(f trouble.Finding) bool { return f.Cause == trouble.RPCRefused })
+		if s.Refused && m.State == membership.Alive && !known {
 			info.State = membership.Lost.String() // gossip needs seconds to find out
+		}
+		if s.Clocks.Known {
+			info.ClockAhead = &s.Clocks.Ahead
 		}
 	}
 	if m.Ref == self {
@@ -96,12 +106,15 @@ func describeNode(self eventnode.NodeRef, m membership.Node, links map[eventnode
 
 func (p *parts) status() eventnode.Status {
 	self := p.members.Self()
-	problems := p.problems()
+	problems, notices := p.problems(), p.storage.notices()
+	for _, f := range p.findings(time.Now()) {
+		notices = append(notices, f.Text)
+	}
 	s := eventnode.Status{
 		ID: p.self.ID, Epoch: p.self.Epoch, Cluster: p.cfg.Cluster, Version: p.cfg.Version,
 		Uptime: time.Since(p.begin), Healthy: len(problems) == 0, Problems: problems,
 		Nodes: len(p.members.Nodes()), Subscriptions: p.dispatch.Stats().Subscriptions,
-		Groups: p.groups.Stats().Groups, Notices: p.storage.notices(),
+		Groups: p.groups.Stats().Groups, Notices: notices,
 	}
 	if id := uuidBytes(self.ClusterUUID); id != nil {
 		s.ClusterUUID = self.ClusterUUID.String()

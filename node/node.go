@@ -166,6 +166,10 @@ func (n *Node) serve(ctx, storing context.Context, end func(), g *errgroup.Group
 	if p.http, err = p.openHTTP(); err != nil {
 		return err
 	}
+	troubles, err := newTroubles(p, n.cfg.Logger, n.cfg.Registry)
+	if err != nil {
+		return err
+	}
 	f, ports := newFollower(p), p.ports(listener)
 	for name, run := range map[string]func(context.Context) error{
 		"groups":   p.groups.Run,
@@ -178,6 +182,7 @@ func (n *Node) serve(ctx, storing context.Context, end func(), g *errgroup.Group
 		"sources":  p.sources.run,
 		"follower": f.run,
 		"callers":  p.callers.run,
+		"troubles": troubles.run,
 	} {
 		g.Go(func() error { return ended(ctx, name, run(ctx)) })
 	}

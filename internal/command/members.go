@@ -1,6 +1,7 @@
 package command
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"strings"
@@ -18,10 +19,12 @@ func (a *app) membersCommand() *cobra.Command {
 		Long: `Lists the nodes as the asked one sees them, that node first.
 
 STATE is what gossip says: alive, lost (it stopped answering; it is tried
-again), left (it said goodbye). LINK is the asked node's connection to it: up,
+again), left (it said goodbye). A row without a name is an address of --join, or one
+from where somebody called, that is no member: unreachable (nothing answers there) or
+refused (it answers, and has another gossip key, cluster name, ...). LINK is the asked node's connection to it: up,
 connecting, stalled (no progress: events for it are dropped), down, or self.
-DROPPED counts events dropped for it since the link was made; ERROR is the last
-error of the link.`,
+DROPPED counts events dropped for it since the link was made; ERROR is what
+is wrong with it and what to do, or else the last error of the link.`,
 		Example: `  eventnode members
   eventnode members --json | jq -r 'select(.state=="alive").rpc_address'`,
 		Args: args(0, 0, ""),
@@ -43,7 +46,7 @@ error of the link.`,
 // nodeRow is a row of the table.
 func nodeRow(n eventnode.NodeInfo) string {
 	return fmt.Sprintf("%s\t%s\t%s\t%s\t%s\t%d\t%s\t%s",
-		n.ID, n.State, n.Link, n.RPCAddress, n.GossipAddress, n.LinkDropped, n.Version, n.LinkError)
+		cmp.Or(n.ID, "-"), n.State, n.Link, cmp.Or(n.RPCAddress, "-"), n.GossipAddress, n.LinkDropped, cmp.Or(n.Version, "-"), cmp.Or(n.Trouble, n.LinkError))
 }
 
 // nodeNames joins names.

@@ -1,6 +1,8 @@
 package convert
 
 import (
+	"time"
+
 	"google.golang.org/protobuf/types/known/durationpb"
 
 	"github.com/eventnode/eventnode"
@@ -33,6 +35,8 @@ func NodesToProto(nodes []eventnode.NodeInfo) []*eventnodev1.NodeInfo {
 			Link:          linkStateToProto(n.Link),
 			LinkError:     n.LinkError,
 			LinkDropped:   n.LinkDropped,
+			Trouble:       n.Trouble,
+			ClockAhead:    durationToProto(n.ClockAhead),
 		}
 	})
 }
@@ -53,8 +57,27 @@ func NodesFromProto(nodes []*eventnodev1.NodeInfo) []eventnode.NodeInfo {
 			Link:          linkStateFromProto(m.GetLink()),
 			LinkError:     m.GetLinkError(),
 			LinkDropped:   m.GetLinkDropped(),
+			Trouble:       m.GetTrouble(),
+			ClockAhead:    durationFromProto(m.GetClockAhead()),
 		}
 	})
+}
+
+// durationToProto writes a duration that may be unknown.
+func durationToProto(d *time.Duration) *durationpb.Duration {
+	if d == nil {
+		return nil
+	}
+	return durationpb.New(*d)
+}
+
+// durationFromProto reads one; what is no duration is not known.
+func durationFromProto(m *durationpb.Duration) *time.Duration {
+	if m.CheckValid() != nil {
+		return nil
+	}
+	d := m.AsDuration()
+	return &d
 }
 
 func nodeStateToProto(word string) eventnodev1.NodeState {
@@ -65,6 +88,10 @@ func nodeStateToProto(word string) eventnodev1.NodeState {
 		return eventnodev1.NodeState_NODE_STATE_LOST
 	case "left":
 		return eventnodev1.NodeState_NODE_STATE_LEFT
+	case "unreachable":
+		return eventnodev1.NodeState_NODE_STATE_UNREACHABLE
+	case "refused":
+		return eventnodev1.NodeState_NODE_STATE_REFUSED
 	}
 	return eventnodev1.NodeState_NODE_STATE_UNSPECIFIED
 }
@@ -77,6 +104,10 @@ func nodeStateFromProto(s eventnodev1.NodeState) string {
 		return "lost"
 	case eventnodev1.NodeState_NODE_STATE_LEFT:
 		return "left"
+	case eventnodev1.NodeState_NODE_STATE_UNREACHABLE:
+		return "unreachable"
+	case eventnodev1.NodeState_NODE_STATE_REFUSED:
+		return "refused"
 	case eventnodev1.NodeState_NODE_STATE_UNSPECIFIED:
 	}
 	return unknown

@@ -66,6 +66,8 @@ type Config struct {
 	// HandshakeTimeout bounds a dial and, again, the handshake. Defaults to 5 s.
 	HandshakeTimeout time.Duration
 
+	// Clock is the machine's, which is compared with the peers'. Defaults to time.Now.
+	Clock func() time.Time
 	// Logger takes one line for each change of a link. Defaults to none.
 	Logger *slog.Logger
 	// Registerer takes the metrics. Defaults to none.
@@ -97,6 +99,9 @@ func (c Config) withDefaults() (Config, error) {
 	}
 	if c.Logger == nil {
 		c.Logger = slog.New(slog.DiscardHandler)
+	}
+	if c.Clock == nil {
+		c.Clock = time.Now
 	}
 	if c.Rand == nil {
 		c.Rand = rand.New(rand.NewPCG(rand.Uint64(), rand.Uint64()))

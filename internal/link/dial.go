@@ -9,14 +9,11 @@ import (
 	"time"
 
 	"google.golang.org/grpc"
-	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/credentials"
 	"google.golang.org/grpc/credentials/insecure"
 	"google.golang.org/grpc/experimental"
 	"google.golang.org/grpc/keepalive"
-	"google.golang.org/grpc/status"
 
-	"github.com/eventnode/eventnode"
 	"github.com/eventnode/eventnode/internal/wire"
 )
 
@@ -109,29 +106,4 @@ func clientOptions(creds credentials.TransportCredentials, dial func(context.Con
 		grpc.WithDisableRetry(),
 		grpc.WithDisableServiceConfig(),
 	}
-}
-
-// errorKind sorts an error into a few words that stay the same from try to try,
-// where its text may name another port each time.
-func errorKind(err error) string {
-	switch {
-	case errors.Is(err, syscall.ECONNREFUSED):
-		return "refused"
-	case errors.Is(err, eventnode.ErrForeignCluster):
-		return "foreign cluster"
-	case errors.Is(err, eventnode.ErrPermissionDenied), errors.Is(err, eventnode.ErrUnauthenticated):
-		return "secret"
-	case errors.Is(err, errHandshakeTimeout), errors.Is(err, context.DeadlineExceeded):
-		return "timeout"
-	case errors.Is(err, errGoodbye):
-		return "goodbye"
-	}
-	var op *net.OpError
-	if errors.As(err, &op) {
-		return op.Op
-	}
-	if code := status.Code(err); code != codes.Unknown {
-		return code.String()
-	}
-	return "other"
 }

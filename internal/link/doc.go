@@ -73,7 +73,8 @@
 // once. A port that refuses twice, 200 ms apart, is told by Handler.Refused. A
 // peer that answers no ping for 15 s is cut off. Handshakes take 5 s at most,
 // and no more than 256 of them are under way. A reason is logged when it
-// changes, and kept in State.LastError.
+// changes, and kept in State.LastError, with its kind. The called node says what its
+// clock shows when it challenges: State.Clocks has how far that is from this node's.
 //
 // # Trade-offs
 //

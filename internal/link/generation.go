@@ -121,15 +121,17 @@ func (g *generation) why(err error) error {
 // shake is the dialler's side of the handshake.
 func (g *generation) shake() error {
 	var err error
+	cfg := &g.p.l.cfg
 	if g.stream, err = g.client.Control(g.ctx); err != nil {
 		return callError(err)
 	}
 	hello := g.hello()
+	asked := cfg.Clock()
 	challenge, err := g.ask(&clusterv1.ControlRequest{Message: &clusterv1.ControlRequest_Hello{Hello: hello}})
 	if err != nil {
 		return err
 	}
-	cfg := &g.p.l.cfg
+	heard := cfg.Clock()
 	t := transcript{
 		diallerNonce: hello.GetNonce(), calledNonce: challenge.GetChallenge().GetNonce(),
 		dialler: cfg.Self, called: g.p.ref, generation: g.number,
@@ -139,6 +141,7 @@ func (g *generation) shake() error {
 	if err != nil {
 		return err
 	}
+	g.p.compareClocks(asked, heard, challenge.GetChallenge().GetClock())
 	proof := &clusterv1.Proof{Proof: t.proof(secret, labelDialler)}
 	resp, err := g.ask(&clusterv1.ControlRequest{Message: &clusterv1.ControlRequest_Proof{Proof: proof}})
 	if err != nil {

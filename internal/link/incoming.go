@@ -249,7 +249,7 @@ func (s *incoming) challenge(stream clusterv1.LinkService_ControlServer, hello *
 	}
 	lanes := max(1, min(cfg.Lanes, int(hello.GetLanes())))
 	err = stream.Send(&clusterv1.ControlResponse{Message: &clusterv1.ControlResponse_Challenge{Challenge: &clusterv1.Challenge{
-		Version: version, Nonce: t.calledNonce, Proof: t.proof(cfg.Secrets()[0], labelCalled), Lanes: uint32(lanes),
+		Version: version, Nonce: t.calledNonce, Proof: t.proof(cfg.Secrets()[0], labelCalled), Lanes: uint32(lanes), Clock: cfg.Clock().UnixNano(),
 	}}})
 	if err != nil {
 		return nil, err

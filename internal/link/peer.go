@@ -43,10 +43,11 @@ type peer struct {
 
 	mu      sync.Mutex
 	address string
-	granted int    // lanes; 0 before the first handshake
-	lastErr string // of the present episode
-	kind    string // of lastErr, as logged
-	refused bool   // Handler.Refused was called in this episode
+	granted int       // lanes; 0 before the first handshake
+	lastErr string    // of the present episode
+	kind    ErrorKind // of lastErr, as logged
+	clocks  Difference
+	refused bool // Handler.Refused was called in this episode
 }
 
 // counters are a peer's numbers for State.
@@ -153,7 +154,8 @@ func (p *peer) pause(attempt int) {
 	}
 }
 
-// failed notes why there is no link, and logs it if that is a new reason.
+// failed notes why there is no link, and logs it if that is a new reason. Whether it is
+// worth a warning is for who knows what gossip says: see State.
 func (p *peer) failed(err error) {
 	kind := errorKind(err)
 	p.mu.Lock()
@@ -161,7 +163,7 @@ func (p *peer) failed(err error) {
 	p.kind, p.lastErr = kind, err.Error()
 	p.mu.Unlock()
 	if news {
-		p.l.cfg.Logger.Warn("link failed", "node", p.ref.String(), "address", p.addressNow(), "kind", kind, "error", err)
+		p.l.cfg.Logger.Info("link failed", "node", p.ref.String(), "address", p.addressNow(), "kind", string(kind), "error", err)
 	}
 }
 
@@ -265,6 +267,7 @@ func (p *peer) state() State {
 	}
 	p.mu.Lock()
 	s.Address, s.LastError, s.Lanes, s.Refused = p.address, p.lastErr, p.granted, p.refused
+	s.Kind, s.Down, s.Clocks = p.kind, p.downFor(), p.clocks
 	p.mu.Unlock()
 	return s
 }

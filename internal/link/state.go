@@ -1,6 +1,10 @@
 package link
 
-import "github.com/eventnode/eventnode"
+import (
+	"time"
+
+	"github.com/eventnode/eventnode"
+)
 
 // Phase is how an outgoing link is.
 type Phase uint8
@@ -38,6 +42,12 @@ type State struct {
 	Refused bool
 	// LastError is why it was not up, the last time it was not.
 	LastError string
+	// Kind is what LastError is about.
+	Kind ErrorKind
+	// Down is for how long there has been no link; 0 while there is one.
+	Down time.Duration
+	// Clocks says how far the peer's clock is from this node's.
+	Clocks Difference
 	// Generation counts this node's dials; it is that of the present link.
 	Generation uint64
 	// Lanes is how many lanes the peer granted; 0 before the first handshake.

@@ -198,6 +198,9 @@ func (s *scenario) nodes(a args) (string, error) {
 	})
 	var b strings.Builder
 	for _, i := range infos {
+		if i.ID == "" {
+			continue // an address where no node is, so far
+		}
 		fmt.Fprintf(&b, "%s %s, link %s\n", i.ID, i.State, cmp.Or(i.Link, "none"))
 	}
 	return b.String(), nil

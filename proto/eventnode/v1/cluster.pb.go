@@ -34,6 +34,12 @@ const (
 	NodeState_NODE_STATE_LOST NodeState = 2
 	// It said goodbye.
 	NodeState_NODE_STATE_LEFT NodeState = 3
+	// An address where no node can be joined: nothing answers there. The entry has no
+	// name.
+	NodeState_NODE_STATE_UNREACHABLE NodeState = 4
+	// An address where somebody answers, or from where one called, and one of the two
+	// refuses the other. The entry has no name.
+	NodeState_NODE_STATE_REFUSED NodeState = 5
 )
 
 // Enum value maps for NodeState.
@@ -43,12 +49,16 @@ var (
 		1: "NODE_STATE_ALIVE",
 		2: "NODE_STATE_LOST",
 		3: "NODE_STATE_LEFT",
+		4: "NODE_STATE_UNREACHABLE",
+		5: "NODE_STATE_REFUSED",
 	}
 	NodeState_value = map[string]int32{
 		"NODE_STATE_UNSPECIFIED": 0,
 		"NODE_STATE_ALIVE":       1,
 		"NODE_STATE_LOST":        2,
 		"NODE_STATE_LEFT":        3,
+		"NODE_STATE_UNREACHABLE": 4,
+		"NODE_STATE_REFUSED":     5,
 	}
 )
 
@@ -445,7 +455,13 @@ type NodeInfo struct {
 	// Events dropped for it since this link was made.
 	LinkDropped uint64 `protobuf:"varint,10,opt,name=link_dropped,json=linkDropped,proto3" json:"link_dropped,omitempty"`
 	// What is said of it, for the placement of streams.
-	Labels        map[string]string `protobuf:"bytes,11,rep,name=labels,proto3" json:"labels,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
+	Labels map[string]string `protobuf:"bytes,11,rep,name=labels,proto3" json:"labels,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
+	// What is wrong between the asked node and this one, and what to do, in words; empty
+	// if nothing is, as far as is known.
+	Trouble string `protobuf:"bytes,12,opt,name=trouble,proto3" json:"trouble,omitempty"`
+	// By how much its clock was ahead of the asked node's when the link was made; absent if
+	// that is not known.
+	ClockAhead    *durationpb.Duration `protobuf:"bytes,13,opt,name=clock_ahead,json=clockAhead,proto3" json:"clock_ahead,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -553,6 +569,20 @@ func (x *NodeInfo) GetLinkDropped() uint64 {
 func (x *NodeInfo) GetLabels() map[string]string {
 	if x != nil {
 		return x.Labels
+	}
+	return nil
+}
+
+func (x *NodeInfo) GetTrouble() string {
+	if x != nil {
+		return x.Trouble
+	}
+	return ""
+}
+
+func (x *NodeInfo) GetClockAhead() *durationpb.Duration {
+	if x != nil {
+		return x.ClockAhead
 	}
 	return nil
 }
@@ -755,7 +785,7 @@ const file_eventnode_v1_cluster_proto_rawDesc = "" +
 	"\x04step\x18\x01 \x01(\tR\x04step\"\x0e\n" +
 	"\fNodesRequest\"=\n" +
 	"\rNodesResponse\x12,\n" +
-	"\x05nodes\x18\x01 \x03(\v2\x16.eventnode.v1.NodeInfoR\x05nodes\"\xbb\x03\n" +
+	"\x05nodes\x18\x01 \x03(\v2\x16.eventnode.v1.NodeInfoR\x05nodes\"\x91\x04\n" +
 	"\bNodeInfo\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x14\n" +
 	"\x05epoch\x18\x02 \x01(\x04R\x05epoch\x12-\n" +
@@ -770,7 +800,10 @@ const file_eventnode_v1_cluster_proto_rawDesc = "" +
 	"link_error\x18\t \x01(\tR\tlinkError\x12!\n" +
 	"\flink_dropped\x18\n" +
 	" \x01(\x04R\vlinkDropped\x12:\n" +
-	"\x06labels\x18\v \x03(\v2\".eventnode.v1.NodeInfo.LabelsEntryR\x06labels\x1a9\n" +
+	"\x06labels\x18\v \x03(\v2\".eventnode.v1.NodeInfo.LabelsEntryR\x06labels\x12\x18\n" +
+	"\atrouble\x18\f \x01(\tR\atrouble\x12:\n" +
+	"\vclock_ahead\x18\r \x01(\v2\x19.google.protobuf.DurationR\n" +
+	"clockAhead\x1a9\n" +
 	"\vLabelsEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
 	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"\x0f\n" +
@@ -788,12 +821,14 @@ const file_eventnode_v1_cluster_proto_rawDesc = "" +
 	"\rsubscriptions\x18\n" +
 	" \x01(\x04R\rsubscriptions\x12\x16\n" +
 	"\x06groups\x18\v \x01(\x04R\x06groups\x12\x18\n" +
-	"\anotices\x18\f \x03(\tR\anotices*g\n" +
+	"\anotices\x18\f \x03(\tR\anotices*\x9b\x01\n" +
 	"\tNodeState\x12\x1a\n" +
 	"\x16NODE_STATE_UNSPECIFIED\x10\x00\x12\x14\n" +
 	"\x10NODE_STATE_ALIVE\x10\x01\x12\x13\n" +
 	"\x0fNODE_STATE_LOST\x10\x02\x12\x13\n" +
-	"\x0fNODE_STATE_LEFT\x10\x03*\x97\x01\n" +
+	"\x0fNODE_STATE_LEFT\x10\x03\x12\x1a\n" +
+	"\x16NODE_STATE_UNREACHABLE\x10\x04\x12\x16\n" +
+	"\x12NODE_STATE_REFUSED\x10\x05*\x97\x01\n" +
 	"\tLinkState\x12\x1a\n" +
 	"\x16LINK_STATE_UNSPECIFIED\x10\x00\x12\x13\n" +
 	"\x0fLINK_STATE_SELF\x10\x01\x12\x19\n" +
@@ -842,20 +877,21 @@ var file_eventnode_v1_cluster_proto_depIdxs = []int32{
 	0,  // 1: eventnode.v1.NodeInfo.state:type_name -> eventnode.v1.NodeState
 	1,  // 2: eventnode.v1.NodeInfo.link:type_name -> eventnode.v1.LinkState
 	11, // 3: eventnode.v1.NodeInfo.labels:type_name -> eventnode.v1.NodeInfo.LabelsEntry
-	12, // 4: eventnode.v1.StatusResponse.uptime:type_name -> google.protobuf.Duration
-	6,  // 5: eventnode.v1.ClusterService.Nodes:input_type -> eventnode.v1.NodesRequest
-	9,  // 6: eventnode.v1.ClusterService.Status:input_type -> eventnode.v1.StatusRequest
-	2,  // 7: eventnode.v1.ClusterService.LeaveCluster:input_type -> eventnode.v1.LeaveClusterRequest
-	4,  // 8: eventnode.v1.ClusterService.RemoveNode:input_type -> eventnode.v1.RemoveNodeRequest
-	7,  // 9: eventnode.v1.ClusterService.Nodes:output_type -> eventnode.v1.NodesResponse
-	10, // 10: eventnode.v1.ClusterService.Status:output_type -> eventnode.v1.StatusResponse
-	3,  // 11: eventnode.v1.ClusterService.LeaveCluster:output_type -> eventnode.v1.LeaveClusterResponse
-	5,  // 12: eventnode.v1.ClusterService.RemoveNode:output_type -> eventnode.v1.RemoveNodeResponse
-	9,  // [9:13] is the sub-list for method output_type
-	5,  // [5:9] is the sub-list for method input_type
-	5,  // [5:5] is the sub-list for extension type_name
-	5,  // [5:5] is the sub-list for extension extendee
-	0,  // [0:5] is the sub-list for field type_name
+	12, // 4: eventnode.v1.NodeInfo.clock_ahead:type_name -> google.protobuf.Duration
+	12, // 5: eventnode.v1.StatusResponse.uptime:type_name -> google.protobuf.Duration
+	6,  // 6: eventnode.v1.ClusterService.Nodes:input_type -> eventnode.v1.NodesRequest
+	9,  // 7: eventnode.v1.ClusterService.Status:input_type -> eventnode.v1.StatusRequest
+	2,  // 8: eventnode.v1.ClusterService.LeaveCluster:input_type -> eventnode.v1.LeaveClusterRequest
+	4,  // 9: eventnode.v1.ClusterService.RemoveNode:input_type -> eventnode.v1.RemoveNodeRequest
+	7,  // 10: eventnode.v1.ClusterService.Nodes:output_type -> eventnode.v1.NodesResponse
+	10, // 11: eventnode.v1.ClusterService.Status:output_type -> eventnode.v1.StatusResponse
+	3,  // 12: eventnode.v1.ClusterService.LeaveCluster:output_type -> eventnode.v1.LeaveClusterResponse
+	5,  // 13: eventnode.v1.ClusterService.RemoveNode:output_type -> eventnode.v1.RemoveNodeResponse
+	10, // [10:14] is the sub-list for method output_type
+	6,  // [6:10] is the sub-list for method input_type
+	6,  // [6:6] is the sub-list for extension type_name
+	6,  // [6:6] is the sub-list for extension extendee
+	0,  // [0:6] is the sub-list for field type_name
 }
 
 func init() { file_eventnode_v1_cluster_proto_init() }

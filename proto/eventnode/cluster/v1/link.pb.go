@@ -452,7 +452,10 @@ type Challenge struct {
 	// generation), each with its length before it, under the cluster secret.
 	Proof []byte `protobuf:"bytes,3,opt,name=proof,proto3" json:"proof,omitempty"`
 	// Lanes granted: at most what was asked for.
-	Lanes         uint32 `protobuf:"varint,4,opt,name=lanes,proto3" json:"lanes,omitempty"`
+	Lanes uint32 `protobuf:"varint,4,opt,name=lanes,proto3" json:"lanes,omitempty"`
+	// The called node's wall clock, nanoseconds since 1970; 0: not said. The proof does
+	// not cover it: it is for a warning only.
+	Clock         int64 `protobuf:"varint,5,opt,name=clock,proto3" json:"clock,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -511,6 +514,13 @@ func (x *Challenge) GetProof() []byte {
 func (x *Challenge) GetLanes() uint32 {
 	if x != nil {
 		return x.Lanes
+	}
+	return 0
+}
+
+func (x *Challenge) GetClock() int64 {
+	if x != nil {
+		return x.Clock
 	}
 	return 0
 }
@@ -1460,12 +1470,13 @@ const file_eventnode_cluster_v1_link_proto_rawDesc = "" +
 	"\n" +
 	"publishing\x18\r \x01(\bR\n" +
 	"publishing\x12 \n" +
-	"\vinterrupted\x18\x0e \x01(\bR\vinterrupted\"g\n" +
+	"\vinterrupted\x18\x0e \x01(\bR\vinterrupted\"}\n" +
 	"\tChallenge\x12\x18\n" +
 	"\aversion\x18\x01 \x01(\rR\aversion\x12\x14\n" +
 	"\x05nonce\x18\x02 \x01(\fR\x05nonce\x12\x14\n" +
 	"\x05proof\x18\x03 \x01(\fR\x05proof\x12\x14\n" +
-	"\x05lanes\x18\x04 \x01(\rR\x05lanes\"\x1d\n" +
+	"\x05lanes\x18\x04 \x01(\rR\x05lanes\x12\x14\n" +
+	"\x05clock\x18\x05 \x01(\x03R\x05clock\"\x1d\n" +
 	"\x05Proof\x12\x14\n" +
 	"\x05proof\x18\x01 \x01(\fR\x05proof\"E\n" +
 	"\bAccepted\x12\x14\n" +
