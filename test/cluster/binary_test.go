@@ -66,7 +66,7 @@ func TestWhatIsBuiltIsRemoved(t *testing.T) {
 	_ = cmd.Wait()
 	(&Cluster{t: t}).Eventually(10*time.Second, func() error {
 		if _, err := os.Stat(dir); !errors.Is(err, fs.ErrNotExist) {
-			return fmt.Errorf("%s is still there: %v", dir, err)
+			return fmt.Errorf("%s is still there", dir)
 		}
 		return nil
 	})
