@@ -44,7 +44,11 @@ func (d *Dispatcher) offer(views []*view, r run, f *fan) {
 				if i > 0 && s.wants(views[:i]) {
 					continue
 				}
-				f.offer(s, r)
+				if s.filter == nil {
+					f.put(s, r)
+				} else if left := f.left(s.filter, r); left.count > 0 {
+					f.put(s, left)
+				}
 			}
 		}
 	}
@@ -67,18 +71,9 @@ func (f *fan) left(by *wire.Filter, r run) run {
 	return left
 }
 
-// offer puts a run into one queue.
-func (f *fan) offer(s *Subscription, r run) {
-	if s.filter != nil {
-		if r = f.left(s.filter, r); r.count == 0 {
-			return
-		}
-	}
-	f.note(s, s.queue.offer(r))
-}
-
-// note counts what became of a run in a subscription's queue.
-func (f *fan) note(s *Subscription, out outcome) {
+// put puts a run into one queue, whatever its filter.
+func (f *fan) put(s *Subscription, r run) {
+	out := s.queue.offer(r)
 	f.taken += out.taken
 	f.dropped += out.dropped
 	if out.taken > 0 {

@@ -171,8 +171,8 @@ func (g *queueGroup) force(intN func(int) int, r run, f *fan) bool {
 			f.blocked = append(f.blocked, blocked{s, r})
 			return true
 		}
-		out := s.queue.offer(r)
-		if f.note(s, out); out.taken+out.dropped+out.rest.count > 0 {
+		before := f.taken + f.dropped + len(f.blocked)
+		if f.put(s, r); f.taken+f.dropped+len(f.blocked) > before { // else it has ended
 			return true
 		}
 	}
