@@ -95,7 +95,7 @@ func TestDeskModel(t *testing.T) {
 	t.Logf("seed %d", seed)
 	rnd := rand.New(rand.NewPCG(seed, 0))
 	big := make([]byte, MaxQueuedBytes/3)
-	for range 30 {
+	for round := range 30 {
 		var d Desk
 		calls, model := map[string]*Call{}, map[string]*naive{}
 		var replies, unclaimed uint64
@@ -128,7 +128,7 @@ func TestDeskModel(t *testing.T) {
 					times = burst
 				}
 				var data []byte
-				if rnd.IntN(6) == 0 {
+				if round%2 == 0 || rnd.IntN(6) == 0 {
 					data = big[:rnd.IntN(len(big))]
 				}
 				mark := []string{"", "", "", "", "", EndLast, EndOnly, "?"}[rnd.IntN(8)]
@@ -190,6 +190,7 @@ func TestDeskModel(t *testing.T) {
 func FuzzRequestMeta(f *testing.F) {
 	good := NewTopic()
 	f.Add(good, "1", "", "", "x", "")
+	f.Add(strings.Repeat("A", MinKey), "1", "", "", "", "")
 	f.Add("topic:orders", "1", "", "", "", "text")
 	f.Add("reply:*", strings.Repeat("1", 65), "a", EndOnly, "", "\xff")
 	f.Add("reply:ABCDEFGHIJKLMNOPQRSTUV.>", "", "a", EndLast, strings.Repeat("ä", 2000), "a")
