@@ -95,12 +95,13 @@ func TestDeskModel(t *testing.T) {
 	t.Logf("seed %d", seed)
 	rnd := rand.New(rand.NewPCG(seed, 0))
 	big := make([]byte, MaxQueuedBytes/3)
-	for range 30 {
+	for round := range 30 {
 		var d Desk
 		calls, model := map[string]*Call{}, map[string]*naive{}
 		var replies, unclaimed uint64
 		sizes := map[string]int{"": 0}
 		size := func(what string) int { return sizes[what] }
+		long := round%2 == 0 // calls that are not ended by replies, which are large
 		burst := 1 + rnd.IntN(2*MaxQueued)
 		for step := range 300 {
 			id := fmt.Sprint(rnd.IntN(8))
@@ -108,6 +109,9 @@ func TestDeskModel(t *testing.T) {
 			case 0:
 				if n == nil || !n.open {
 					want := rnd.IntN(4)
+					if long {
+						want = 0
+					}
 					calls[id], model[id] = d.Open(id, want), &naive{want: want, open: true}
 				}
 			case 1:
@@ -128,10 +132,13 @@ func TestDeskModel(t *testing.T) {
 					times = burst
 				}
 				var data []byte
-				if rnd.IntN(6) == 0 {
+				if long || rnd.IntN(6) == 0 {
 					data = big[:rnd.IntN(len(big))]
 				}
 				mark := []string{"", "", "", "", "", EndLast, EndOnly, "?"}[rnd.IntN(8)]
+				if long {
+					mark, times = "", 1
+				}
 				for i := range times {
 					what := fmt.Sprint(step, ".", i)
 					sizes[what] = len(data)
@@ -190,6 +197,7 @@ func TestDeskModel(t *testing.T) {
 func FuzzRequestMeta(f *testing.F) {
 	good := NewTopic()
 	f.Add(good, "1", "", "", "x", "")
+	f.Add(strings.Repeat("A", MinKey), "1", "", "", "", "")
 	f.Add("topic:orders", "1", "", "", "", "text")
 	f.Add("reply:*", strings.Repeat("1", 65), "a", EndOnly, "", "\xff")
 	f.Add("reply:ABCDEFGHIJKLMNOPQRSTUV.>", "", "a", EndLast, strings.Repeat("ä", 2000), "a")
