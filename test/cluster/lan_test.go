@@ -77,13 +77,13 @@ func (l *lan) plug(i, n int) {
 	name := l.machine(i).name
 	l.add(name)
 	port := fmt.Sprintf("p%d", i)
-	l.ip("", "-n", l.prefix+"s", "link", "add", port, "type", "veth", "peer", "name", "eth0", "address", station(i), "netns", name)
+	l.ip("", "-n", l.prefix+"s", "link", "add", port, "type", "veth", "peer", "name", "eth0", "address", stationOf(i), "netns", name)
 	l.ip("", "-n", l.prefix+"s", "link", "set", port, "master", "br0", "up")
 	var setup strings.Builder
 	fmt.Fprintf(&setup, "link set lo up\naddr add %s/24 dev eth0\nlink set eth0 up\n", l.machine(i).at)
 	for j := 1; j <= n; j++ {
 		if j != i {
-			fmt.Fprintf(&setup, "neigh replace %s lladdr %s dev eth0 nud permanent\n", l.machine(j).at, station(j))
+			fmt.Fprintf(&setup, "neigh replace %s lladdr %s dev eth0 nud permanent\n", l.machine(j).at, stationOf(j))
 		}
 	}
 	l.ip(setup.String(), "-n", name, "-batch", "-")
@@ -94,8 +94,8 @@ func (l *lan) plug(i, n int) {
 	}
 }
 
-// station is a machine's Ethernet address.
-func station(i int) string { return fmt.Sprintf("02:65:76:00:01:%02x", i) }
+// stationOf is a machine's Ethernet address.
+func stationOf(i int) string { return fmt.Sprintf("02:65:76:00:01:%02x", i) }
 
 // machine is that with 10.0.0.i.
 func (l *lan) machine(i int) *machine {

@@ -47,8 +47,8 @@ func named(name string) eventnode.Replier {
 	}
 }
 
-// within is one request with some time.
-func within(t *testing.T, r *eventnode.Requester, d time.Duration, data string) (string, error) {
+// askWithin is one request with some time.
+func askWithin(t *testing.T, r *eventnode.Requester, d time.Duration, data string) (string, error) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), d)
 	defer cancel()
@@ -66,17 +66,17 @@ func TestRequestsOnProcesses(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer r.Close()
-	if _, err := within(t, r, time.Minute, "1"); !errors.Is(err, eventnode.ErrNoResponders) {
+	if _, err := askWithin(t, r, time.Minute, "1"); !errors.Is(err, eventnode.ErrNoResponders) {
 		t.Fatalf("nobody: %v", err)
 	}
 	for _, name := range []string{"n2", "n3"} {
 		replyAt(t, c.Node(name), "topic:prices", named(name))
 	}
-	if got, err := within(t, r, time.Minute, "2"); err != nil || got != "n2 2" && got != "n3 2" {
+	if got, err := askWithin(t, r, time.Minute, "2"); err != nil || got != "n2 2" && got != "n3 2" {
 		t.Fatalf("%q, %v", got, err)
 	}
 	var said *eventnode.ReplyError
-	if _, err := within(t, r, time.Minute, "no"); !errors.As(err, &said) || !strings.HasPrefix(said.Text, "not by n") {
+	if _, err := askWithin(t, r, time.Minute, "no"); !errors.As(err, &said) || !strings.HasPrefix(said.Text, "not by n") {
 		t.Errorf("an error: %v", err)
 	}
 	both := map[string]bool{}
@@ -94,19 +94,19 @@ func TestRequestsOnProcesses(t *testing.T) {
 
 	c.Kill("n2")
 	for i := range 20 {
-		if got, err := within(t, r, time.Minute, fmt.Sprint(i)); err != nil || got != fmt.Sprint("n3 ", i) {
+		if got, err := askWithin(t, r, time.Minute, fmt.Sprint(i)); err != nil || got != fmt.Sprint("n3 ", i) {
 			t.Fatalf("after the kill of n2: %q, %v", got, err)
 		}
 	}
 	c.Kill("n3")
 	c.Eventually(10*time.Second, func() error {
 		// One that was under way to the dying node may wait for a reply.
-		if _, err := within(t, r, time.Second, "4"); !errors.Is(err, eventnode.ErrNoResponders) {
+		if _, err := askWithin(t, r, time.Second, "4"); !errors.Is(err, eventnode.ErrNoResponders) {
 			return fmt.Errorf("nobody is left: %w", err)
 		}
 		return nil
 	})
-	if _, err := within(t, r, time.Hour, "5"); !errors.Is(err, eventnode.ErrNoResponders) {
+	if _, err := askWithin(t, r, time.Hour, "5"); !errors.Is(err, eventnode.ErrNoResponders) {
 		t.Errorf("nobody is left: %v", err)
 	}
 	if s := r.Stats(); s.Waiting != 0 {
@@ -134,7 +134,7 @@ func TestRequesterOutlivesItsNode(t *testing.T) {
 		askers.Go(func() {
 			for i := 0; life.Err() == nil; i++ {
 				data := fmt.Sprint(k, " ", i)
-				got, err := within(t, r, 3*time.Second, data)
+				got, err := askWithin(t, r, 3*time.Second, data)
 				switch {
 				case err == nil && got == "n3 "+data:
 					answered.Add(1)
@@ -171,7 +171,7 @@ func TestRequesterOutlivesItsNode(t *testing.T) {
 	if s.Waiting != 0 || s.Gaps == 0 {
 		t.Errorf("%+v", s)
 	}
-	if got, err := within(t, r, time.Minute, "last"); err != nil || got != "n3 last" {
+	if got, err := askWithin(t, r, time.Minute, "last"); err != nil || got != "n3 last" {
 		t.Errorf("%q, %v", got, err)
 	}
 }
