@@ -33,6 +33,9 @@ type gate struct {
 	mu   sync.Mutex
 	open map[*openStream]struct{} // streams of callers, if there is an authorizer
 	wg   sync.WaitGroup           // of their handlers
+
+	moving int           // streams that a stop waits for; guarded by mu
+	gone   chan struct{} // holds a token when one of them has ended
 }
 
 // errUnvouched refuses what says that it is a node's own: it may be, of a link that was
@@ -99,6 +102,9 @@ func (g *gate) unary(ctx context.Context, req any, info *grpc.UnaryServerInfo, n
 
 func (g *gate) stream(srv any, s grpc.ServerStream, info *grpc.StreamServerInfo, next grpc.StreamHandler) (err error) {
 	defer g.isolate(info.FullMethod, &err)
+	if moves(info.FullMethod) {
+		defer g.enter()()
+	}
 	ctx, who, err := g.admit(s.Context(), info.FullMethod)
 	switch {
 	case err != nil:
