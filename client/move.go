@@ -17,8 +17,8 @@ import (
 // serve what is open on it. The client looks for another node at once, and begins nothing
 // new on the connection. Publishers half-close their streams, read the answers to what
 // they have sent, and go on at the next node; calls under way end. Each subscription is
-// opened at the next node first, then closed at the one before, with drain: what was
-// queued there comes still. It is received before the gap and what came from the next
+// opened at the next node first, then, a moment later, closed at the one before, with
+// drain: what was queued there comes still. It is received before the gap and what came from the next
 // node, without what came from both (recent.go). Members and monitors go last, when the
 // connection is closed.
 //
@@ -33,7 +33,12 @@ const moveTimeout = 30 * time.Second
 
 // overlapBytes bounds what comes from the node before when the next one has been asked
 // for the same: the IDs of that are remembered.
-const overlapBytes = 8 << 20
+const overlapBytes = 16 << 20
+
+// overlapTime is how long a subscription stays open at the node before when it is open at
+// the next one: what was dispatched before that, elsewhere, may be on its way still. More
+// than that is late only where nodes are overloaded; a gap tells in any case.
+const overlapTime = 200 * time.Millisecond
 
 // leave closes a connection that is going when what is under way on it has ended.
 func (c *Client) leave(ctx context.Context, cn *conn) {
@@ -130,6 +135,13 @@ func (s *subscription) move(f *feed) {
 		f.sendDrain(s)
 	}
 	s.reopen(f.conn, fmt.Errorf("%s goes away: %w", f.conn.addr, errLost))
+	overlap := time.NewTimer(overlapTime)
+	defer overlap.Stop()
+	select {
+	case <-overlap.C:
+	case <-f.over:
+	case <-s.ctx.Done():
+	}
 	f.sendDrain(s)
 }
 

@@ -89,7 +89,7 @@ func (n *Node) assemble(members *membership.Membership, rpc net.Addr, store *sto
 		groups: table, dispatch: live, tracer: tracing.New(c.TracerProvider), interest: wants, storage: store, healthy: health.NewServer(), callers: newCallers(), rpc: rpc, moving: make(chan struct{}), moved: make(chan struct{}),
 		publisher: sync.OnceValues(func() (*dispatch.Publisher, error) { return live.NewPublisher(context.Background()) }),
 	}
-	p.gate = &gate{authorize: c.Authorizer, rules: methods(), vouched: links.Vouched, mutual: c.TLS != nil, logger: c.Logger, gone: make(chan struct{}, 1)}
+	p.gate = &gate{authorize: c.Authorizer, rules: methods(), vouched: links.Vouched, mutual: c.TLS != nil, logger: c.Logger, ready: n.ready, gone: make(chan struct{}, 1)}
 	if p.chat, err = p.openChat(); err != nil {
 		return nil, err
 	}

@@ -4,8 +4,6 @@ import (
 	"context"
 	"strings"
 	"time"
-
-	eventnodev1 "github.com/eventnode/eventnode/proto/eventnode/v1"
 )
 
 // How a node stops, in this order:
@@ -90,7 +88,7 @@ func (p *parts) farewell() {
 // moves reports whether a stopping node waits for the end of such a stream: whoever has
 // one would lose events else.
 func moves(method string) bool {
-	return strings.HasPrefix(method, "/"+eventnodev1.DispatchService_ServiceDesc.ServiceName+"/")
+	return strings.HasPrefix(method, dispatchPrefix)
 }
 
 // enter counts a stream that is waited for, until leave.
