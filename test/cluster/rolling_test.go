@@ -347,3 +347,66 @@ func (c *consumed) all(names []string) error {
 	}
 	return nil
 }
+
+// A node that starts takes no event before it knows who wants it: the first one that is
+// accepted reaches who subscribed long before, however slowly the others tell.
+func TestFirstEventOfAStartedNode(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := cluster.Start(t, cluster.Config{})
+		sub, err := c.Node("n1").Live().Subscribe(t.Context(), []string{"topic:a"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		cl := c.Node("n2").Client()
+		c.Stop("n2")
+		for _, other := range []string{"n1", "n3"} {
+			c.Delay(other, "n2", 200*time.Millisecond, 200*time.Millisecond)
+		}
+		var dispatching sync.WaitGroup
+		dispatching.Go(func() {
+			for {
+				_, err := cl.Dispatch(t.Context(), "topic:a", numberedBy(1, 1))
+				if err == nil {
+					return
+				}
+				if !errors.Is(err, eventnode.ErrUnavailable) {
+					t.Error(err)
+					return
+				}
+				time.Sleep(time.Millisecond) // virtual
+			}
+		})
+		c.Restart("n2")
+		dispatching.Wait()
+		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+		defer cancel()
+		if d, err := sub.Receive(ctx); err != nil || d.Gap != nil {
+			t.Errorf("%v, %v", d, err)
+		}
+	})
+}
+
+// Three nodes leave by command, one after the other, each replaced by a new one: what holds
+// for a restart holds.
+func TestRollingLeave(t *testing.T) {
+	if testing.Short() {
+		t.Skip("it takes long, and its nodes are processes: the race detector would not see them")
+	}
+	c := cluster.Start(t, cluster.Config{Processes: true})
+	r := newRolling(t, c)
+	r.start()
+	for _, name := range []string{"n1", "n2", "n3"} {
+		r.goOn()
+		err := c.Ends(name, func() {
+			if _, stderr, code := command(t, "leave", "--addr", c.Node(name).RPCAddress()); code != 0 {
+				t.Errorf("leave: %d, %s", code, stderr)
+			}
+		})
+		if err != nil {
+			t.Errorf("%s ended with %v", name, err)
+		}
+		c.Restart(name)
+		c.Eventually(20*time.Second, c.Linked)
+	}
+	r.report(r.settled())
+}
