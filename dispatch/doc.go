@@ -16,7 +16,8 @@
 //     interest in the topics that it stands for, and nothing else.
 //   - What came from another node is not sent on.
 //   - An event that is refused changes nothing for the others.
-//   - After Close nothing is delivered, and nothing is kept.
+//   - After Close nothing is delivered, and nothing is kept. A client's subscription may
+//     be drained instead: what is queued is delivered, and nothing new is queued.
 //
 // In plain words: what one publisher says arrives in its order, or its absence
 // is visible. A subscriber that was away has missed what was said.
