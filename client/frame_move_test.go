@@ -59,6 +59,9 @@ func TestFrameQueueOnItsWay(t *testing.T) {
 			if !q.push(f, fr) {
 				t.Fatal("too much")
 			}
+			if both := f == before && q.now.feed == next && q.before.feed == before; fr.overlap != both {
+				t.Fatalf("seed %d: may come from both: %v, want %v", seed, fr.overlap, both)
+			}
 		}
 		for range rng.IntN(4) {
 			push(0, before)

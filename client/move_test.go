@@ -28,12 +28,15 @@ func TestMoveLosesNothing(t *testing.T) {
 			list, _, _ := pub.Subscriptions(t.Context(), "topic:a")
 			return len(list) == 2
 		})
-		dispatchAll(t, pub, "topic:a", 3, 5) // both send these
+		synctest.Wait()
+		w.set(first, func(n *plainNode) { n.late = true })
+		dispatchAll(t, pub, "topic:a", 3, 5) // both have these, and the first one is slow
 		w.standing(other(first))
 		eventually(t, "it is closed at the one that goes", func() bool {
 			list, _, _ := pub.Subscriptions(t.Context(), "topic:a")
 			return len(list) == 1 && string(list[0].Node) != first
 		})
+		w.goOn(first)
 		dispatchAll(t, pub, "topic:a", 5, 7)
 		got := names(receive(t, sub, 8))
 		if !slices.Equal(got, []string{"0", "1", "2", "3", "4", "reconnected", "5", "6"}) {

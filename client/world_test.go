@@ -132,6 +132,19 @@ func (w *world) standing(name string) {
 	}
 }
 
+// goOn has a late node send what waits.
+func (w *world) goOn(name string) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	n := w.nodes[name]
+	n.late = false
+	for _, s := range w.subs {
+		if s.node == n {
+			s.wake()
+		}
+	}
+}
+
 // set changes a node under the lock.
 func (w *world) set(name string, f func(n *plainNode)) {
 	w.mu.Lock()

@@ -43,6 +43,12 @@ func drained(t *testing.T, stream grpc.BidiStreamingClient[eventnodev1.Subscribe
 // that was queued is sent, with what publishers wait to put into the queue, and only as fast
 // as the client gives credit. The half-closed stream ends with it.
 func TestDrain(t *testing.T) {
+	for _, bytes := range []uint64{100, 1 << 20} {
+		drain(t, bytes)
+	}
+}
+
+func drain(t *testing.T, bytes uint64) {
 	synctest.Test(t, func(t *testing.T) {
 		c := newCluster(t, 1, Config{})
 		client, _ := serve(t, c.nodes[0], nil)
@@ -70,7 +76,7 @@ func TestDrain(t *testing.T) {
 		}
 		synctest.Wait()
 		dispatch(t, c.nodes[0].publisher(), "later", "topic:a")
-		if err := stream.Send(credit(1, 100)); err != nil {
+		if err := stream.Send(credit(1, bytes)); err != nil {
 			t.Fatal(err)
 		}
 		names, gaps := drained(t, stream, 1)
