@@ -25,7 +25,7 @@ GIB       ?= 20
 DIR       ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help build test race lint fmt generate docs check-generate fuzz faults mutants microbench bench bench-binaries check-bench check-modules cluster ci cross tools
+.PHONY: help build test race lint fmt generate docs check-generate fuzz faults mutants microbench bench bench-binaries check-bench check-modules check-platforms cluster ci cross tools
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -33,8 +33,6 @@ help: ## List the targets
 build: ## Build the command into bin/eventnode
 	$(GO) build -o bin/eventnode ./cmd/eventnode
 
-# -cpu 1: the timers of a testing/synctest bubble share one context of the race
-# runtime (Go 1.26), which dies now and then when two processors use it at once.
 # Each platform has a standard library of its own to compile: minutes the first time, and
 # seconds from the cache.
 cross: ## Build the command and the client for Linux, macOS and Windows, amd64 and arm64
@@ -42,9 +40,16 @@ cross: ## Build the command and the client for Linux, macOS and Windows, amd64 a
 		echo "--- $$os/$$arch"; GOOS=$$os GOARCH=$$arch CGO_ENABLED=0 $(GO) build -o /dev/null ./cmd/eventnode; \
 		GOOS=$$os GOARCH=$$arch CGO_ENABLED=0 $(GO) build . ./client; done; done
 
+# Types say nearly all, in seconds; cross builds it.
+check-platforms: ## Fail if the command or the client has type errors on Linux, macOS or Windows, amd64 or arm64
+	$(GO) -C tools run ./platforms .. ./cmd/eventnode ./client
+
+# -cpu 1: the timers of a testing/synctest bubble share one context of the race
+# runtime (Go 1.26), which dies now and then when two processors use it at once.
+# A package's tests may take longer than go test's 10 minutes on a busy machine.
 test: ## Run all tests in random order, again under the race detector with fewer rounds, and the acceptance run
-	$(GO) test -shuffle=on $(PKG)
-	$(GO) test -race -short -cpu 1 -shuffle=on $(PKG)
+	$(GO) test -timeout 20m -shuffle=on $(PKG)
+	$(GO) test -timeout 20m -race -short -cpu 1 -shuffle=on $(PKG)
 	test/acceptance.sh
 
 race: ## Run the tests COUNT times (5) to find the rare failure; PKG=./groups/... for a part

@@ -102,6 +102,12 @@ func TestOperators(t *testing.T) {
 	says(runReal(t, "", "restore", file, "--data", fresh), exitOK, "1 stream with "+fmt.Sprint(events)+" events", "eventnode serve --data "+fresh)
 	stop()
 	addr, _ = storeAt(t, fresh)
+	poll(t, "the restored node leads", func() error {
+		if r := do("streams", "list"); r.code != exitOK {
+			return fmt.Errorf("%+v", r)
+		}
+		return nil
+	})
 	says(do("streams", "list"), exitOK, fmt.Sprintf("load    %d", events))
 	says(do("scrub"), exitOK, "n1: sound")
 }

@@ -254,6 +254,36 @@ func TestLeasesThatWereNotHeardOfAreFound(t *testing.T) {
 	})
 }
 
+// A grant may be found in the state before it is told of: then the lease that its holder
+// has by now stands, on all its streams, and is one.
+func TestAGrantThatIsToldOfLate(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := newPartition(t, Config{LeaseTTL: 2 * time.Second})
+		p.streams(3)
+		streams := []uint64{1, 2, 3}
+		in := &replica.Proposal{Command: &storagev1.Command{Command: &storagev1.Command_GrantLease{GrantLease: &storagev1.GrantLease{
+			Group: "g", Consumer: 1, Streams: streams, Holder: make([]byte, 16)}}}}
+		p.mu.Lock()
+		r := p.apply(in)
+		p.mu.Unlock()
+		if r.Err != nil || p.desk.learn(p) != nil {
+			t.Fatal(r.Err)
+		}
+		l, err := p.desk.Arrive("g", 1, streams, r.Epoch)
+		if err != nil {
+			t.Fatal(err)
+		}
+		p.desk.Decided(in, &r)
+		if time.Sleep(time.Minute); isClosed(l.Fenced) || !p.desk.IsHere(l.Epoch) || p.leases() != 3 {
+			t.Errorf("fenced: %t, %d leases", isClosed(l.Fenced), p.leases())
+		}
+		p.desk.Depart(l)
+		if time.Sleep(time.Minute); p.leases() != 0 {
+			t.Errorf("%d leases are left", p.leases())
+		}
+	})
+}
+
 // Deleting a consumer fences its holder.
 func TestDeletedConsumersAreFenced(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

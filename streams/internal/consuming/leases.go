@@ -113,8 +113,8 @@ func (d *Desk) granted(l *Lease, now time.Time) (over []*Lease) {
 	for _, id := range l.streams {
 		at := seat{id, l.Group, l.Consumer}
 		old := d.current[at]
-		if old > l.Epoch {
-			continue // it was decided later, and known sooner
+		if old >= l.Epoch {
+			continue // it was decided later, and known sooner; or was found in the state
 		}
 		if o := d.drop(old, id, now); o != nil {
 			over = append(over, o)
