@@ -91,7 +91,7 @@ type Config struct {
 	// StopTimeout bounds how long a node that stops waits for clients, which it has told
 	// to go to other nodes, until they have gone and were sent what is queued for them.
 	// Clients go at once; longer helps slow subscribers, and those of other programs that
-	// do not go by themselves. Defaults to 5 s.
+	// do not go by themselves. Defaults to 3 s.
 	StopTimeout time.Duration
 
 	// Limits bound what one node holds. Its zero value has the defaults.
@@ -155,7 +155,7 @@ type Limits struct {
 }
 
 // DefaultStopTimeout is the default of Config.StopTimeout.
-const DefaultStopTimeout = 5 * time.Second
+const DefaultStopTimeout = 3 * time.Second
 
 // drainTimeout bounds saying goodbye to peers, so that a stop is prompt even when they
 // are stuck.
