@@ -66,7 +66,7 @@ func TestFrameQueueOnItsWay(t *testing.T) {
 		for range rng.IntN(4) {
 			push(0, before)
 		}
-		q.part(before)
+		q.part()
 		if window := q.begin(next); window != subscriptionWindow {
 			t.Errorf("seed %d: a window of %d", seed, window)
 		}
@@ -102,7 +102,7 @@ func TestOverlapIsBounded(t *testing.T) {
 	q := newFrameQueue()
 	before, next := new(feed), new(feed)
 	q.begin(before)
-	q.part(before)
+	q.part()
 	frame := func() *frame { return events(t, slices.Repeat([]string{"x"}, 1000)...) }
 	for range 2 * overlapBytes >> 20 {
 		if !q.push(before, frame()) {

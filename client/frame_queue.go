@@ -65,8 +65,8 @@ func (q *frameQueue) begin(f *feed) uint64 {
 	return uint64(max(subscriptionWindow-held, 0))
 }
 
-// part says that the subscription goes from f to another feed.
-func (q *frameQueue) part(f *feed) {
+// part says that the subscription goes from its feed to another one.
+func (q *frameQueue) part() {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	q.joinLocked()

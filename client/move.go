@@ -153,7 +153,7 @@ func (s *subscription) part(f *feed) bool {
 	before := s.before
 	if here && !opening {
 		s.before = f
-		s.frames.part(f)
+		s.frames.part()
 	}
 	s.mu.Unlock()
 	switch {

@@ -1,6 +1,7 @@
 package dispatch
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"slices"
@@ -87,7 +88,7 @@ func drain(t *testing.T, bytes uint64) {
 		if err := stream.CloseSend(); err != nil {
 			t.Fatal(err)
 		}
-		if m, err := stream.Recv(); err != io.EOF {
+		if m, err := stream.Recv(); !errors.Is(err, io.EOF) {
 			t.Errorf("%v, %v, want the end", m, err)
 		}
 	})
@@ -171,7 +172,7 @@ func TestSendAway(t *testing.T) {
 		toldPub, handled := 0, uint64(0)
 		for {
 			m, err := pub.Recv()
-			if err == io.EOF {
+			if errors.Is(err, io.EOF) {
 				break
 			}
 			if err != nil {

@@ -3,6 +3,8 @@ package cluster_test
 import (
 	"encoding/binary"
 	"fmt"
+	"maps"
+	"slices"
 	"sync"
 	"testing"
 
@@ -43,11 +45,7 @@ func newNumbersLedger(t *testing.T, name string) *numbersLedger {
 func (l *numbersLedger) gap(g eventnode.Gap) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	p := place{before: map[uint32]uint64{}, behind: map[uint32]uint64{}}
-	for k, n := range l.highest {
-		p.before[k] = n
-	}
-	l.gaps = append(l.gaps, p)
+	l.gaps = append(l.gaps, place{before: maps.Clone(l.highest), behind: map[uint32]uint64{}})
 	l.reasons[g.Reason.String()]++
 }
 
@@ -64,11 +62,11 @@ func (l *numbersLedger) event(data []byte) {
 	l.seen[k][n] = true
 	l.highest[k] = max(l.highest[k], n)
 	l.got++
-	for i := len(l.gaps) - 1; i >= 0; i-- {
-		if _, known := l.gaps[i].behind[k]; known {
+	for _, g := range slices.Backward(l.gaps) {
+		if _, known := g.behind[k]; known {
 			return
 		}
-		l.gaps[i].behind[k] = n
+		g.behind[k] = n
 	}
 }
 
