@@ -31,14 +31,28 @@ const (
 type conn struct {
 	addr string
 	cc   *grpc.ClientConn
-	// lost is closed when the connection is of no use any more.
-	lost chan struct{}
+	// going is closed when nothing new is to begin on it: it was lost, or the node goes
+	// away. Then lost is closed, when the connection is of no use any more.
+	going, lost chan struct{}
+
+	mu    sync.Mutex
+	users int           // what is under way and should end well
+	idle  chan struct{} // holds a token when users became 0
+}
+
+func newConn(addr string, cc *grpc.ClientConn) *conn {
+	return &conn{addr: addr, cc: cc, going: make(chan struct{}), lost: make(chan struct{}), idle: make(chan struct{}, 1)}
 }
 
 // isLost reports whether the connection is of no use any more.
-func (c *conn) isLost() bool {
+func (c *conn) isLost() bool { return isClosed(c.lost) }
+
+// isGoing reports whether nothing new is to begin on the connection.
+func (c *conn) isGoing() bool { return isClosed(c.going) }
+
+func isClosed(c <-chan struct{}) bool {
 	select {
-	case <-c.lost:
+	case <-c:
 		return true
 	default:
 		return false
@@ -71,7 +85,7 @@ func (o *options) connect(ctx context.Context, addr string) (*conn, error) {
 			return nil, errors.Join(err, cc.Close())
 		}
 	}
-	return &conn{addr: addr, cc: cc, lost: make(chan struct{})}, nil
+	return newConn(addr, cc), nil
 }
 
 // connectError says why no connection came about.

@@ -21,6 +21,10 @@
 //
 // # Guarantees
 //
+// A node that goes away in good order says so, and the client goes to another one before:
+// publishers learn what became of all that they had sent; a subscription is opened at the
+// next node, and what the one before has queued for it is delivered still.
+//
 // Dispatch is at most once: nothing is ever sent twice. What one publisher
 // dispatches arrives in order, over all topics. When its connection is lost,
 // what the node had not accepted yet is ErrOutcomeUnknown: to callers who wait
@@ -67,8 +71,9 @@
 // All subscriptions share one stream, and one that nobody receives from holds up
 // only itself: the queue, with its policy, is at the node, which sends no more
 // than a window of 4 MiB before the client has received some of it. So a client
-// holds for each at most 4 MiB and one event. A member has a queue here, which
-// drops its oldest and tells the exact number as a gap.
+// holds for each at most 4 MiB and one event; while it goes from one node to another,
+// twice that, and the IDs of up to 16 MiB of events that may come from both. A member has
+// a queue here, which drops its oldest and tells the exact number as a gap.
 //
 // Goroutines: one that follows the connection, those of gRPC, two a publisher
 // in use, up to three a Streams that publishes, four a consumer that consumes, one for all subscriptions (and one

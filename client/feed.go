@@ -63,6 +63,8 @@ type feed struct {
 	subs map[uint64]*subscription // by number; nil when the stream is over
 	err  error                    // why it is over
 	over chan struct{}
+	// moving says that its node goes away: nothing is opened on it any more.
+	moving bool
 }
 
 // openFeed opens the stream on cn.
@@ -74,8 +76,10 @@ func (c *Client) openFeed(cn *conn) (*feed, error) {
 		return nil, err
 	}
 	f := &feed{c: c, conn: cn, stream: stream, subs: make(map[uint64]*subscription), over: make(chan struct{})}
-	if err := c.start(func() { defer cancel(); f.read() }); err != nil {
+	end := cn.begin()
+	if err := c.start(func() { defer end(); defer cancel(); f.read() }); err != nil {
 		cancel()
+		end()
 		return nil, err
 	}
 	return f, nil
@@ -101,11 +105,21 @@ func (f *feed) send(req *eventnodev1.SubscribeRequest) {
 func (f *feed) add(s *subscription) error {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	if f.subs == nil {
+	switch {
+	case f.subs == nil:
 		return f.err
+	case f.moving:
+		return errLost
 	}
 	f.subs[s.number] = s
 	return nil
+}
+
+// has reports whether a subscription is on the stream.
+func (f *feed) has(s *subscription) bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.subs[s.number] == s
 }
 
 // remove takes a subscription off the stream, and reports whether it was on it.
@@ -114,6 +128,9 @@ func (f *feed) remove(s *subscription) bool {
 	defer f.mu.Unlock()
 	_, on := f.subs[s.number]
 	delete(f.subs, s.number)
+	if on && f.moving && len(f.subs) == 0 {
+		_ = f.c.start(f.halfClose) // else the client is closed, and the stream with it
+	}
 	return on
 }
 
@@ -170,9 +187,15 @@ func (f *feed) next() error {
 			fr.memory.Release()
 			return nil
 		}
-		s.stands(opened)
+		s.stands(f, opened)
 	}
-	s.frames.push(fr)
+	if !s.frames.push(f, fr) { // the next node sends the same for too long
+		if f.remove(s) {
+			_ = f.c.start(func() { f.sendClose(s) })
+		}
+		s.arrived(f)
+		return nil
+	}
 	if closed := head.GetClosed(); closed != nil && f.remove(s) {
 		s.lost(f, closedError(closed))
 	}

@@ -2,6 +2,7 @@ package client
 
 import (
 	"fmt"
+	"time"
 
 	"google.golang.org/protobuf/proto"
 
@@ -18,6 +19,11 @@ type frame struct {
 	records []byte
 	memory  wire.Piece // that records is a part of; held once
 	cost    int        // what it takes of the subscription's window
+
+	// The queue's.
+	from    *feed     // whose window it takes of
+	at      time.Time // when it came
+	overlap bool      // the next node may send the same
 }
 
 // parseFrame divides a message. Its structure is checked here, so that next

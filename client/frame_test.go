@@ -126,13 +126,13 @@ func TestFrameQueueAsksForNoMoreThanTheWindow(t *testing.T) {
 			fr := f(rng.IntN(1 << 18))
 			window -= fr.cost
 			pushed += len(fr.records)
-			q.push(fr)
+			q.push(feed, fr)
 		}
-		q.push(&frame{gaps: []eventnode.Gap{{Reason: eventnode.GapReconnected}}})
-		q.push(&frame{gaps: []eventnode.Gap{{Reason: eventnode.GapReconnected}}})
+		q.push(feed, &frame{gaps: []eventnode.Gap{{Reason: eventnode.GapReconnected}}})
+		q.push(feed, &frame{gaps: []eventnode.Gap{{Reason: eventnode.GapReconnected}}})
 	}
-	if q.bytes > subscriptionWindow+10*(1<<18) {
-		t.Errorf("holds %d bytes", q.bytes)
+	if q.now.held > subscriptionWindow+10*(1<<18) {
+		t.Errorf("holds %d bytes", q.now.held)
 	}
 	last := new(feed)
 	window := int(q.begin(last))
@@ -159,7 +159,7 @@ func TestFrameQueueAsksForNoMoreThanTheWindow(t *testing.T) {
 	if got != pushed || gaps == 0 || gaps > 10 {
 		t.Errorf("%d of %d bytes, %d gaps", got, pushed, gaps)
 	}
-	if all := window + q.owed; all > subscriptionWindow+1<<18 {
+	if all := window + q.now.owed; all > subscriptionWindow+1<<18 {
 		t.Errorf("in the end the node may send %d, the window is %d", all, subscriptionWindow)
 	}
 }

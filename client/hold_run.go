@@ -36,7 +36,7 @@ func (h *holder) run(ctx context.Context) {
 		if restored {
 			failures = 0
 		}
-		if ctx.Err() == nil && !cn.isLost() {
+		if ctx.Err() == nil && !cn.isGoing() {
 			h.c.opts.log.WarnContext(ctx, "members are not held", "address", cn.addr, "error", err)
 			h.c.opts.pause(ctx, failures)
 			failures++

@@ -64,7 +64,7 @@ func (p *publisher) run(ctx context.Context) {
 		if answered {
 			failures = 0
 		}
-		if ctx.Err() == nil && !cn.isLost() {
+		if ctx.Err() == nil && !cn.isGoing() {
 			p.c.opts.pause(ctx, failures)
 			failures++
 		}
@@ -102,6 +102,7 @@ func (p *publisher) something(ctx context.Context) error {
 // node answered anything.
 func (p *publisher) stream(ctx context.Context, cn *conn) (answered bool, err error) {
 	streamCtx, cancel := context.WithCancel(ctx)
+	defer cn.begin()()
 	defer cancel()
 	s, err := cn.stream(streamCtx, &bothWays, eventnodev1.DispatchService_DispatchStream_FullMethodName)
 	if err != nil {
@@ -114,7 +115,7 @@ func (p *publisher) stream(ctx context.Context, cn *conn) (answered bool, err er
 		defer close(ended)
 		answered, answerErr = p.answers(s)
 	}()
-	err = p.send(streamCtx, s, ended)
+	err = p.send(streamCtx, cn, s, ended)
 	if err != nil {
 		cancel()
 	}
@@ -126,10 +127,13 @@ func (p *publisher) stream(ctx context.Context, cn *conn) (answered bool, err er
 }
 
 // send sends frames until the stream ends: the reason is then with the answers,
-// and send returns nil.
-func (p *publisher) send(ctx context.Context, s grpc.ClientStream, ended <-chan struct{}) error {
+// and send returns nil. If the node goes away it is the last that this stream sends.
+func (p *publisher) send(ctx context.Context, cn *conn, s grpc.ClientStream, ended <-chan struct{}) error {
 	var frame wire.Frame
 	for {
+		if cn.isGoing() {
+			return s.CloseSend()
+		}
 		for b := p.out.take(); b != nil; b = p.out.take() {
 			frame.Own = b
 			if err := s.SendMsg(&frame); errors.Is(err, io.EOF) {
@@ -137,9 +141,13 @@ func (p *publisher) send(ctx context.Context, s grpc.ClientStream, ended <-chan 
 			} else if err != nil {
 				return err
 			}
+			if cn.isGoing() {
+				break
+			}
 		}
 		select {
 		case <-p.out.wake:
+		case <-cn.going:
 		case <-ended:
 			return nil
 		case <-ctx.Done():

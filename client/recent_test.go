@@ -21,7 +21,7 @@ func TestRepeatedEventsAreLeftOutAfterAReconnect(t *testing.T) {
 		passes(t, &r, "after another gap", a)
 		passes(t, &r, "the reconnect", reconnect())
 		passes(t, &r, "a new one", b)
-		if !r.repeats(&a) {
+		if !r.repeats(&a, arrived()) {
 			t.Error("an event that came before the reconnect came again")
 		}
 		passes(t, &r, "dispatched again", a)
@@ -45,7 +45,7 @@ func TestOnlyTheLastEventsAreRemembered(t *testing.T) {
 	}
 	passes(t, &r, "the reconnect", reconnect())
 	for i := range all {
-		if got, want := r.repeats(&all[i]), i >= len(all)-recentEvents; got != want {
+		if got, want := r.repeats(&all[i], arrived()), i >= len(all)-recentEvents; got != want {
 			t.Fatalf("event %d of %d: left out %v, want %v", i, len(all), got, want)
 		}
 	}
@@ -53,6 +53,9 @@ func TestOnlyTheLastEventsAreRemembered(t *testing.T) {
 		t.Errorf("%d events are remembered", len(r.ids))
 	}
 }
+
+// arrived is a frame of now.
+func arrived() *frame { return &frame{at: time.Now()} }
 
 func delivery() eventnode.Delivery { return eventnode.Delivery{Event: event.New("x", nil)} }
 
@@ -62,7 +65,7 @@ func reconnect() eventnode.Delivery {
 
 func passes(t *testing.T, r *recent, what string, d eventnode.Delivery) {
 	t.Helper()
-	if r.repeats(&d) {
+	if r.repeats(&d, arrived()) {
 		t.Errorf("%s: left out", what)
 	}
 }

@@ -18,6 +18,7 @@ func (c *Client) once(ctx context.Context, f func(*conn) error) error {
 	if err != nil {
 		return err
 	}
+	defer cn.begin()()
 	return unknown(cn.failure(ctx, f(cn)))
 }
 
@@ -30,7 +31,7 @@ func (c *Client) repeat(ctx context.Context, f func(*conn) error) error {
 		if err != nil {
 			return err
 		}
-		err = cn.failure(ctx, f(cn))
+		err = cn.failure(ctx, cn.during(f))
 		again := errors.Is(err, errLost) || errors.Is(err, eventnode.ErrUnavailable)
 		if !again || failures == maxRepeats {
 			return undone(err)
@@ -44,7 +45,7 @@ func (c *Client) repeat(ctx context.Context, f func(*conn) error) error {
 // ended the stream. It fails if that cannot help or ctx has ended.
 func (c *Client) again(ctx context.Context, cn *conn, err error, open func(*conn) error) error {
 	failures := 0
-	if !cn.isLost() {
+	if !cn.isGoing() {
 		failures = 1
 	}
 	for ; ; failures++ {
@@ -60,7 +61,7 @@ func (c *Client) again(ctx context.Context, cn *conn, err error, open func(*conn
 		if cn, err = c.awaitLong(ctx); err != nil {
 			return err
 		}
-		if err = cn.failure(ctx, open(cn)); err == nil {
+		if err = cn.failure(ctx, cn.during(open)); err == nil {
 			return nil
 		}
 		c.complain.Do(func() {

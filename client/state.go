@@ -91,17 +91,19 @@ func (c *Client) follow(ctx context.Context, cn *conn) {
 	for cn != nil {
 		cn.watch(ctx)
 		c.setState(nil, nil)
-		close(cn.lost)
-		_ = cn.cc.Close()
+		close(cn.going)
+		left := cn
+		c.wg.Go(func() { c.leave(ctx, left) })
 		if ctx.Err() != nil {
 			return
 		}
-		c.opts.log.WarnContext(ctx, "connection to the node lost", "address", cn.addr)
+		c.opts.log.WarnContext(ctx, "the node goes away, or the connection is lost", "address", cn.addr)
 		cn = c.findAgain(ctx, cn.addr)
 	}
 }
 
-// watch returns when the connection is of no use any more, or ctx ends.
+// watch returns when the connection was lost, when its node says that it goes away
+// (GOAWAY), or when ctx ends.
 func (c *conn) watch(ctx context.Context) {
 	c.cc.WaitForStateChange(ctx, connectivity.Ready)
 }

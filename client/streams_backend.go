@@ -29,6 +29,7 @@ func call[Q, R any](ctx context.Context, c *Client, f func(eventnodev1.StreamSer
 	if err != nil {
 		return r, err
 	}
+	defer cn.begin()()
 	r, err = f(eventnodev1.NewStreamServiceClient(cn.cc), ctx, req)
 	return r, cn.failure(ctx, err)
 }

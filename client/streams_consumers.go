@@ -33,6 +33,7 @@ func (b *streamsBackend) Call(ctx context.Context, method string, effect streams
 	if err != nil {
 		return err
 	}
+	defer cn.begin()()
 	err = cn.failure(ctx, cn.cc.Invoke(ctx, method, req, resp))
 	if effect == streamsdk.Once {
 		return unknown(err)

@@ -27,7 +27,8 @@ import (
 //
 // When its feed ends, or the node closes it because it goes away, a goroutine
 // (reopen) opens it again, at whatever node the client is connected to then, with
-// back-off. What came before is still delivered; then a gap, reconnected, of
+// back-off. When the node says before that it goes away (move.go), the old feed is
+// used until it has nothing left. What came before is still delivered; then a gap, reconnected, of
 // unknown size; then what comes from there, without what came before (recent.go).
 // Gaps that a node tells of pass through at their place.
 
@@ -54,6 +55,7 @@ type subscription struct {
 
 	mu     sync.Mutex
 	feed   *feed      // the one it was opened on last
+	before *feed      // whose node goes away, and still sends what it has; nil: none
 	answer chan error // whoever opens it waits for this; nil if nobody does
 	stood  bool       // it has been open before
 
@@ -169,13 +171,13 @@ func (s *subscription) answered() (answer chan error, stood bool) {
 }
 
 // stands says that a node has opened the subscription. The feed calls it.
-func (s *subscription) stands(o *eventnodev1.SubscriptionOpened) {
+func (s *subscription) stands(f *feed, o *eventnodev1.SubscriptionOpened) {
 	answer, again := s.answered()
 	if answer == nil {
 		return // it is for the node to open a subscription once only
 	}
 	if again {
-		s.frames.push(&frame{gaps: []eventnode.Gap{{Reason: eventnode.GapReconnected}}})
+		s.frames.push(f, &frame{gaps: []eventnode.Gap{{Reason: eventnode.GapReconnected}}})
 	} else {
 		s.nodes, s.missing = int(o.GetNodes()), convert.NodeIDsFromProto(o.GetMissing())
 	}
@@ -206,6 +208,12 @@ func (s *subscription) understood(f *feed, o *eventnodev1.SubscriptionOpened) bo
 // lost says that the subscription does not stand any more, or was refused. The
 // feed calls it, last of all.
 func (s *subscription) lost(f *feed, err error) {
+	if s.arrived(f) {
+		if permanent(err) {
+			s.frames.end(err)
+		}
+		return
+	}
 	s.standing.Store(0)
 	if answer, _ := s.answered(); answer != nil {
 		answer <- err
@@ -231,7 +239,7 @@ func (s *subscription) Receive(ctx context.Context) (d eventnode.Delivery, err e
 			return eventnode.Delivery{}, context.Cause(s.ctx)
 		}
 		if s.now != nil && s.now.next(&d, &s.decoder) {
-			if s.recent.repeats(&d) {
+			if s.recent.repeats(&d, s.now) {
 				continue
 			}
 			return d, nil
@@ -275,8 +283,11 @@ func (s *subscription) take() bool {
 // detach ends the subscription at the node.
 func (s *subscription) detach() {
 	s.mu.Lock()
-	f := s.feed
+	f, before := s.feed, s.before
 	s.mu.Unlock()
+	if before != nil {
+		before.close(s)
+	}
 	f.close(s)
 }
 

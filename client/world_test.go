@@ -55,6 +55,8 @@ type plainNode struct {
 	srv    *grpc.Server
 	silent bool              // accepts connections and says nothing
 	hold   bool              // takes events and does not answer
+	late   bool              // does not say that subscriptions stand
+	goes   chan struct{}     // closed when a node that leaves has no stream any more
 	closed map[string]string // topic: the reason with which subscribing is answered
 	deny   error             // what streams are answered with
 	open   int               // streams that were opened
@@ -102,6 +104,44 @@ func (w *world) stop(name string) {
 	w.mu.Unlock()
 	if srv != nil {
 		srv.Stop()
+	}
+}
+
+// retire has a node go away in good order: it takes no new connections, and ends when its
+// streams have.
+func (w *world) retire(name string) {
+	w.mu.Lock()
+	n := w.nodes[name]
+	srv, goes := n.srv, make(chan struct{})
+	n.lis, n.goes = nil, goes
+	w.mu.Unlock()
+	go func() { srv.GracefulStop(); close(goes) }()
+}
+
+// standing has a late node say that its subscriptions stand.
+func (w *world) standing(name string) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	n := w.nodes[name]
+	n.late = false
+	for _, s := range w.subs {
+		if s.node == n {
+			s.queue = append([]*eventnodev1.SubscribeResponse{s.opened()}, s.queue...)
+			s.wake()
+		}
+	}
+}
+
+// goOn has a late node send what waits.
+func (w *world) goOn(name string) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	n := w.nodes[name]
+	n.late = false
+	for _, s := range w.subs {
+		if s.node == n {
+			s.wake()
+		}
 	}
 }
 
@@ -194,7 +234,7 @@ func (s *sub) wake() {
 // take takes what may be sent now. The caller holds w.mu.
 func (s *sub) take() []*eventnodev1.SubscribeResponse {
 	n := 0
-	for n < len(s.queue) && s.window > 0 {
+	for n < len(s.queue) && s.window > 0 && !s.node.late {
 		m := s.queue[n]
 		if len(m.GetEnvelopes())+len(m.GetGaps()) > 0 {
 			s.window -= int64(64 * (1 + len(m.GetGaps())))
@@ -291,8 +331,11 @@ func (n *plainNode) Subscribe(s grpc.BidiStreamingServer[eventnodev1.SubscribeRe
 	}()
 	for {
 		select {
-		case <-ended:
-			return s.Context().Err()
+		case <-ended: // half-closed: the stream ends with the last subscription
+			if !n.has(arrived) {
+				return s.Context().Err()
+			}
+			ended = nil
 		case <-s.Context().Done():
 			return s.Context().Err()
 		case <-arrived:
@@ -302,7 +345,17 @@ func (n *plainNode) Subscribe(s grpc.BidiStreamingServer[eventnodev1.SubscribeRe
 				return err
 			}
 		}
+		if ended == nil && !n.has(arrived) {
+			return nil
+		}
 	}
+}
+
+// has reports whether a stream has subscriptions.
+func (n *plainNode) has(arrived chan struct{}) bool {
+	n.w.mu.Lock()
+	defer n.w.mu.Unlock()
+	return slices.ContainsFunc(n.w.subs, func(s *sub) bool { return s.arrived == arrived })
 }
 
 // request does what a client asks for.
@@ -317,6 +370,10 @@ func (n *plainNode) request(req *eventnodev1.SubscribeRequest, arrived chan stru
 			topics: r.Open.GetTopics(), window: int64(r.Open.GetWindow()), arrived: arrived,
 		})
 	case *eventnodev1.SubscribeRequest_Close:
+		if r.Close.GetDrain() {
+			n.drains(is(r.Close.GetSubscription()))
+			return
+		}
 		n.dismiss(is(r.Close.GetSubscription()))
 	case *eventnodev1.SubscribeRequest_Credit:
 		n.w.mu.Lock()
@@ -344,9 +401,28 @@ func (n *plainNode) admit(s *sub) {
 			return
 		}
 	}
-	s.put(&eventnodev1.SubscribeResponse{Opened: &eventnodev1.SubscriptionOpened{
-		Nodes: uint32(len(n.w.nodes) - 1), Missing: []string{"elsewhere"},
-	}})
+	if !n.late {
+		s.put(s.opened())
+	}
+}
+
+// opened says that a subscription stands.
+func (s *sub) opened() *eventnodev1.SubscribeResponse {
+	return &eventnodev1.SubscribeResponse{Subscription: s.number, Opened: &eventnodev1.SubscriptionOpened{
+		Nodes: uint32(len(s.node.w.nodes) - 1), Missing: []string{"elsewhere"},
+	}}
+}
+
+// drains has subscriptions end behind what they have.
+func (n *plainNode) drains(which func(*sub) bool) {
+	n.w.mu.Lock()
+	defer n.w.mu.Unlock()
+	for _, s := range n.w.subs {
+		if which(s) {
+			s.topics = nil
+			s.put(&eventnodev1.SubscribeResponse{Closed: &eventnodev1.SubscriptionClosed{Reason: "CLOSED", Message: "drained"}})
+		}
+	}
 }
 
 // dismiss forgets subscriptions.

@@ -26,7 +26,9 @@ type Dispatcher struct {
 	subs   map[*Subscription]struct{}
 	closed bool
 
-	done chan struct{} // closed at the end of Run
+	moving chan struct{} // closed when clients are to go to other nodes
+	move   sync.Once
+	done   chan struct{} // closed at the end of Run
 }
 
 // New makes a dispatcher. It starts nothing.
@@ -41,6 +43,7 @@ func New(cfg Config) (*Dispatcher, error) {
 		table:   newTable(),
 		lingers: lingers{more: make(chan struct{}, 1)},
 		subs:    make(map[*Subscription]struct{}),
+		moving:  make(chan struct{}),
 		done:    make(chan struct{}),
 	}
 	if err := d.register(cfg.Registerer); err != nil {

@@ -19,7 +19,8 @@
 //   - An inbox, a topic of the kind "reply", is subscribed to by its whole key, which cannot
 //     be guessed, and by no pattern.
 //   - An event that is refused changes nothing for the others.
-//   - After Close nothing is delivered, and nothing is kept.
+//   - After Close nothing is delivered, and nothing is kept. A client's subscription may
+//     be drained instead: what is queued is delivered, and nothing new is queued.
 //
 // Of the members of a queue group, whatever their topics and patterns:
 //

@@ -48,7 +48,7 @@ type publishStream struct {
 
 	mu       sync.Mutex
 	handled  uint64
-	told     uint64 // handled as last sent
+	told     uint64 // handled as last sent; the writer's
 	refusals []numbered
 	receipts []*eventnodev1.NumberedReceipt
 	tracking int   // receipts that are being gathered
@@ -68,7 +68,7 @@ func (s *Service) DispatchStream(stream grpc.BidiStreamingServer[eventnodev1.Dis
 	ps := &publishStream{p: p, stream: stream, more: make(chan struct{}, 1), room: make(chan struct{}, 1)}
 	var reader sync.WaitGroup
 	reader.Go(func() { ps.end(ps.read(stream.Context())) })
-	err = ps.write(stream.Context(), s.d.done)
+	err = ps.write(stream.Context(), s.d)
 	if errors.Is(err, eventnode.ErrClosed) {
 		return streamError(err) // gRPC ends the reader's RecvMsg when this has returned
 	}
@@ -225,8 +225,15 @@ func (ps *publishStream) waitRoom(ctx context.Context) error {
 
 // write sends what was noted until the reader has ended and all is sent, and
 // returns why it ended; nil if the client half-closed the stream.
-func (ps *publishStream) write(ctx context.Context, goingAway <-chan struct{}) error {
+func (ps *publishStream) write(ctx context.Context, d *Dispatcher) error {
+	moving := d.moving
 	for {
+		if isClosed(moving) {
+			moving = nil
+			if err := ps.stream.Send(&eventnodev1.DispatchStreamResponse{Handled: ps.told, Moving: true}); err != nil {
+				return err
+			}
+		}
 		resp, err := ps.next()
 		switch {
 		case resp != nil:
@@ -242,7 +249,8 @@ func (ps *publishStream) write(ctx context.Context, goingAway <-chan struct{}) e
 		}
 		select {
 		case <-ps.more:
-		case <-goingAway:
+		case <-moving:
+		case <-d.done:
 			return eventnode.ErrClosed
 		case <-ctx.Done():
 			return ctx.Err()

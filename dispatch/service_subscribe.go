@@ -73,6 +73,7 @@ type streamSub struct {
 	opened  *eventnodev1.SubscriptionOpened // to be sent
 	refused error                           // why sub is nil
 	closing bool                            // the client asked for it
+	drains  bool                            // so it did, once what is queued is sent
 	ended   bool                            // nothing may be sent any more
 	window  window
 }
@@ -115,7 +116,11 @@ func (ss *subscribeStream) request(ctx context.Context, req *eventnodev1.Subscri
 	case *eventnodev1.SubscribeRequest_Open:
 		return ss.open(ctx, r.Open)
 	case *eventnodev1.SubscribeRequest_Close:
-		ss.close(r.Close.GetSubscription())
+		if r.Close.GetDrain() {
+			ss.drain(r.Close.GetSubscription())
+		} else {
+			ss.close(r.Close.GetSubscription())
+		}
 		return nil
 	case *eventnodev1.SubscribeRequest_Credit:
 		ss.credit(r.Credit.GetSubscription(), r.Credit.GetBytes())
@@ -295,7 +300,14 @@ func (ss *subscribeStream) pop() *streamSub {
 
 // write sends until the stream ends.
 func (ss *subscribeStream) write(ctx context.Context) error {
+	moving := ss.d.moving
 	for {
+		if isClosed(moving) {
+			moving = nil
+			if err := ss.stream.Send(&eventnodev1.SubscribeResponse{Moving: true}); err != nil {
+				return err
+			}
+		}
 		t, err := ss.next()
 		switch {
 		case errors.Is(err, io.EOF):
@@ -310,6 +322,7 @@ func (ss *subscribeStream) write(ctx context.Context) error {
 		}
 		select {
 		case <-ss.more:
+		case <-moving:
 		case <-ctx.Done():
 			return ctx.Err()
 		}
@@ -332,6 +345,8 @@ func (ss *subscribeStream) serve(t turn) error {
 		return err // not by the client: the node goes away, or the stream is over
 	case err != nil:
 		return ss.finish(t.sub, err)
+	case !ok && ss.isDrained(t.sub):
+		return ss.finish(t.sub, eventnode.ErrClosed)
 	case !ok:
 		return nil
 	}

@@ -154,9 +154,22 @@ func (s *Subscription) shut(err error) {
 
 // detach leaves the topics, once.
 func (s *Subscription) detach() {
+	s.rise()
 	s.mu.Lock()
-	seats, unhook := s.seats, s.unhook
-	s.seats, s.unhook, s.gone = nil, nil, true
+	unhook := s.unhook
+	s.unhook, s.gone = nil, true
+	s.mu.Unlock()
+	if unhook != nil {
+		unhook()
+	}
+	s.d.delist(s)
+}
+
+// rise gives the seats up: nothing new comes, and what is queued can still be read.
+func (s *Subscription) rise() {
+	s.mu.Lock()
+	seats := s.seats
+	s.seats = nil
 	s.mu.Unlock()
 	now := time.Now()
 	for _, st := range seats {
@@ -164,10 +177,6 @@ func (s *Subscription) detach() {
 			s.d.lingers.add(st.topic, now.Add(s.d.lingerOf(st.topic)))
 		}
 	}
-	if unhook != nil {
-		unhook()
-	}
-	s.d.delist(s)
 }
 
 // wants reports whether the subscription is to one of the topics, beside another one: one

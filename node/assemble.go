@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/google/uuid"
+	"google.golang.org/grpc/health"
 
 	"github.com/eventnode/eventnode/dispatch"
 	"github.com/eventnode/eventnode/groups"
@@ -85,10 +86,10 @@ func (n *Node) assemble(members *membership.Membership, rpc net.Addr, store *sto
 	})
 	p := &parts{
 		cfg: c, self: self, begin: time.Now(), members: members, links: links,
-		groups: table, dispatch: live, tracer: tracing.New(c.TracerProvider), interest: wants, storage: store, callers: newCallers(), rpc: rpc, moving: make(chan struct{}), moved: make(chan struct{}),
+		groups: table, dispatch: live, tracer: tracing.New(c.TracerProvider), interest: wants, storage: store, healthy: health.NewServer(), callers: newCallers(), rpc: rpc, moving: make(chan struct{}), moved: make(chan struct{}),
 		publisher: sync.OnceValues(func() (*dispatch.Publisher, error) { return live.NewPublisher(context.Background()) }),
 	}
-	p.gate = &gate{authorize: c.Authorizer, rules: methods(), vouched: links.Vouched, mutual: c.TLS != nil, logger: c.Logger}
+	p.gate = &gate{authorize: c.Authorizer, rules: methods(), vouched: links.Vouched, mutual: c.TLS != nil, logger: c.Logger, ready: n.ready, gone: make(chan struct{}, 1)}
 	if p.chat, err = p.openChat(); err != nil {
 		return nil, err
 	}

@@ -128,6 +128,9 @@ func (p *parts) problems() []string {
 	if p.stopping.Load() {
 		problems = append(problems, "this node is stopping")
 	}
+	if !p.gate.isReady() {
+		problems = append(problems, "this node is starting")
+	}
 	if !p.chat.ready() {
 		problems = append(problems, "the chat service does not know its directory and topics yet; the directory needs durable streams")
 	}

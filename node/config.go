@@ -88,6 +88,12 @@ type Config struct {
 	// Authorizer decides on each public call. Nil: all are allowed.
 	Authorizer Authorizer
 
+	// StopTimeout bounds how long a node that stops waits for clients, which it has told
+	// to go to other nodes, until they have gone and were sent what is queued for them.
+	// Clients go at once; longer helps slow subscribers, and those of other programs that
+	// do not go by themselves. Defaults to 3 s.
+	StopTimeout time.Duration
+
 	// Limits bound what one node holds. Its zero value has the defaults.
 	Limits Limits
 
@@ -148,7 +154,10 @@ type Limits struct {
 	MaxMetaBytes int
 }
 
-// drainTimeout bounds saying goodbye, so that a stop is prompt even when peers
+// DefaultStopTimeout is the default of Config.StopTimeout.
+const DefaultStopTimeout = 3 * time.Second
+
+// drainTimeout bounds saying goodbye to peers, so that a stop is prompt even when they
 // are stuck.
 const drainTimeout = 2 * time.Second
 
@@ -172,6 +181,9 @@ func (c Config) withDefaults() Config {
 	}
 	if len(c.GossipKeys) == 0 && len(c.GossipKey) > 0 {
 		c.GossipKeys = [][]byte{c.GossipKey}
+	}
+	if c.StopTimeout <= 0 {
+		c.StopTimeout = DefaultStopTimeout
 	}
 	if c.Logger == nil {
 		c.Logger = slog.New(slog.DiscardHandler)

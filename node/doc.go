@@ -41,6 +41,6 @@
 //
 // If a part fails, Run stops the others and returns its error. A node whose
 // name is taken, or whose cluster refuses it, ends so with an error that says
-// what to do. When the context of Run ends, the node says goodbye to its peers,
-// which then know at once, and stops.
+// what to do. When the context of Run ends, the node sends its clients to other nodes,
+// says goodbye to its peers, which then know at once, and stops: stop.go has the order.
 package node

@@ -29,7 +29,7 @@ func (n *Node) NodeOf(id uuid.UUID) string { return n.parts.storage.streams.Node
 // request and one answer.
 func (n *Node) Served() map[string]bool {
 	served := map[string]bool{}
-	server, _ := n.parts.server()
+	server := n.parts.server()
 	for service, info := range server.GetServiceInfo() {
 		for _, m := range info.Methods {
 			served["/"+service+"/"+m.Name] = !m.IsClientStream && !m.IsServerStream

@@ -93,9 +93,37 @@ func (f *follower) went(ref eventnode.NodeRef, lost bool) {
 	f.p.groups.NodeGone(ref)
 }
 
-// settle waits until the nodes that are known at the start have a link, so that
-// what is dispatched after Ready reaches them.
+// startScope is the scope of what a node does to learn whether the others' messages have
+// come.
+const startScope = "eventnode.start"
+
+// settle waits until the nodes that are known at the start have a link, and this node has
+// heard what they are interested in, so that what is dispatched after Ready reaches them.
 func (f *follower) settle(ctx context.Context) {
+	f.settleLinks(ctx)
+	if f.linked() {
+		f.hear(ctx)
+	}
+}
+
+// hear waits until the other nodes' parts of the group table are here. Messages on a link
+// come in order. A node says first what it has, and then that it has applied the first
+// change here; by then it was asked for what is missing here. It sends that, and then says
+// that it has applied the second change. If one is late, it is not waited for.
+func (f *follower) hear(ctx context.Context) {
+	table := f.p.groups
+	scope, changes := table.ReservedScope(startScope), []eventnode.Member{f.p.interest.member}
+	if _, err := scope.Join(ctx, "start", changes); err != nil {
+		return
+	}
+	table.WaitVisible(ctx, startScope, interestWait)
+	if _, err := scope.Leave(ctx, "start", changes...); err != nil {
+		return
+	}
+	table.WaitVisible(ctx, startScope, interestWait)
+}
+
+func (f *follower) settleLinks(ctx context.Context) {
 	deadline := time.NewTimer(settleTimeout)
 	defer deadline.Stop()
 	tick := time.NewTicker(settleInterval)

@@ -18,6 +18,12 @@ import (
 	"github.com/eventnode/eventnode/internal/permit"
 )
 
+// What the methods of live services start with.
+const (
+	dispatchPrefix = "/eventnode.v1.DispatchService/"
+	groupPrefix    = "/eventnode.v1.GroupService/"
+)
+
 // linkPrefix is what every method between nodes starts with.
 const linkPrefix = "/eventnode.cluster.v1."
 
@@ -29,10 +35,14 @@ type gate struct {
 	vouched func(ctx context.Context) bool
 	mutual  bool // links need a verified client certificate
 	logger  *slog.Logger
+	ready   <-chan struct{} // closed when the node serves
 
 	mu   sync.Mutex
 	open map[*openStream]struct{} // streams of callers, if there is an authorizer
 	wg   sync.WaitGroup           // of their handlers
+
+	moving int           // streams that a stop waits for; guarded by mu
+	gone   chan struct{} // holds a token when one of them has ended
 }
 
 // errUnvouched refuses what says that it is a node's own: it may be, of a link that was
@@ -70,6 +80,32 @@ func (g *gate) admit(ctx context.Context, method string) (_ context.Context, who
 	return permit.With(ctx, who), who, nil
 }
 
+// awaitReady holds up what is live until the node serves: before, it does not know whom
+// events are for. An embedded node does the same.
+func (g *gate) awaitReady(ctx context.Context, method string) error {
+	if !strings.HasPrefix(method, dispatchPrefix) && !strings.HasPrefix(method, groupPrefix) {
+		return nil
+	}
+	if g.isReady() {
+		return nil
+	}
+	select {
+	case <-g.ready:
+		return nil
+	case <-ctx.Done():
+		return status.FromContextError(ctx.Err()).Err()
+	}
+}
+
+func (g *gate) isReady() bool {
+	select {
+	case <-g.ready:
+		return true
+	default:
+		return false
+	}
+}
+
 // ask asks about the names of a request.
 func (c *caller) ask(req any) error {
 	if c.rule.names == nil {
@@ -87,6 +123,9 @@ func (c *caller) ask(req any) error {
 
 func (g *gate) unary(ctx context.Context, req any, info *grpc.UnaryServerInfo, next grpc.UnaryHandler) (resp any, err error) {
 	defer g.isolate(info.FullMethod, &err)
+	if err := g.awaitReady(ctx, info.FullMethod); err != nil {
+		return nil, err
+	}
 	ctx, who, err := g.admit(ctx, info.FullMethod)
 	if err == nil && who != nil {
 		err = who.ask(req)
@@ -99,6 +138,12 @@ func (g *gate) unary(ctx context.Context, req any, info *grpc.UnaryServerInfo, n
 
 func (g *gate) stream(srv any, s grpc.ServerStream, info *grpc.StreamServerInfo, next grpc.StreamHandler) (err error) {
 	defer g.isolate(info.FullMethod, &err)
+	if err := g.awaitReady(s.Context(), info.FullMethod); err != nil {
+		return err
+	}
+	if moves(info.FullMethod) {
+		defer g.enter()()
+	}
 	ctx, who, err := g.admit(s.Context(), info.FullMethod)
 	switch {
 	case err != nil:

@@ -46,6 +46,9 @@ func (p *parts) admit(r *http.Request, method string) error {
 	if p.stopping.Load() {
 		return fmt.Errorf("this node goes away: %w", eventnode.ErrUnavailable)
 	}
+	if !p.gate.isReady() {
+		return fmt.Errorf("this node starts: %w", eventnode.ErrUnavailable)
+	}
 	if p.cfg.Authorizer == nil {
 		return nil
 	}

@@ -45,6 +45,11 @@ func (p *parts) leaveCluster(ctx context.Context, node eventnode.NodeID, tell fu
 	}
 	if s := p.storage.streams; s != nil {
 		err = s.Leave(ctx, tell)
+	} else {
+		tell("it keeps no copies of streams, and nobody counts on it")
+	}
+	if err == nil {
+		tell("it sends its clients to other nodes, and ends")
 	}
 	return true, err
 }

@@ -239,13 +239,17 @@ func copies(t *testing.T, l *life) []string {
 	return strings.Split(names, ", ")
 }
 
-// A node without storage just leaves.
+// A node without storage just leaves, and says what it does.
 func TestLeaveWithoutStorage(t *testing.T) {
 	t.Parallel()
 	n1 := live(t, node.Config{ID: "n1"})
 	<-n1.Ready()
-	if err := dial(t, n1.Node).LeaveCluster(t.Context(), "n1", func(string) {}); err != nil {
+	var steps []string
+	if err := dial(t, n1.Node).LeaveCluster(t.Context(), "n1", func(step string) { steps = append(steps, step) }); err != nil {
 		t.Fatal(err)
+	}
+	if got := strings.Join(steps, "; "); !strings.Contains(got, "no copies") || !strings.Contains(got, "sends its clients") {
+		t.Errorf("steps: %s", got)
 	}
 	if err := n1.ended(t); err != nil {
 		t.Error(err)

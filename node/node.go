@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"golang.org/x/sync/errgroup"
+	"google.golang.org/grpc/health"
 
 	"github.com/eventnode/eventnode"
 	"github.com/eventnode/eventnode/dispatch"
@@ -44,6 +45,7 @@ type parts struct {
 	sources  *sources
 	callers  *callers
 	gate     *gate
+	healthy  *health.Server
 	// publisher is the one that callers of the Node share. It is made when first
 	// used: the loss of a node without publishers is no gap to anybody.
 	publisher func() (*dispatch.Publisher, error)
@@ -196,37 +198,6 @@ func (n *Node) serve(ctx, storing context.Context, end func(), g *errgroup.Group
 	n.cfg.Logger.Info("ready", "node", p.self.String(), "cluster", n.cfg.Cluster,
 		"gossip", members.Self().GossipAddress, "rpc", members.Self().RPCAddress)
 	return nil
-}
-
-// goodbye sends the clients away, has the durable plane retire, and tells the peers, so
-// that they need not find out.
-func (n *Node) goodbye(retire func()) {
-	select {
-	case <-n.ready:
-	default:
-		return
-	}
-	n.parts.chat.drain()
-	n.parts.sources.drain()
-	retire()
-	n.parts.stopping.Store(true)
-	ctx, cancel := context.WithTimeout(context.Background(), drainTimeout)
-	defer cancel()
-	select {
-	case <-n.parts.storage.stopped:
-	case <-ctx.Done():
-	}
-	close(n.parts.moving)
-	n.parts.links.Drain(ctx)
-	if err := n.parts.members.Leave(ctx); err != nil {
-		n.cfg.Logger.Warn("could not announce the leave by gossip", "error", err)
-	}
-	late := time.NewTimer(moveTimeout)
-	defer late.Stop()
-	select {
-	case <-n.parts.moved: // else their calls would fail under way
-	case <-late.C:
-	}
 }
 
 // settled returns the parts once the node is ready.

@@ -10,7 +10,6 @@ import (
 	"golang.org/x/sync/errgroup"
 	"golang.org/x/time/rate"
 	"google.golang.org/grpc"
-	"google.golang.org/grpc/health"
 	healthpb "google.golang.org/grpc/health/grpc_health_v1"
 	"google.golang.org/grpc/reflection"
 
@@ -46,7 +45,7 @@ func (p *parts) ports(listener net.Listener) *ports {
 
 // serveRPC serves the rpc port until ctx ends.
 func (p *parts) serveRPC(ctx context.Context, ports *ports) error {
-	server, healthy := p.server()
+	server := p.server()
 	g, ctx := errgroup.WithContext(ctx)
 	g.Go(func() error { return ports.mux.Run(ctx, ports.listener) })
 	g.Go(func() error {
@@ -61,7 +60,6 @@ func (p *parts) serveRPC(ctx context.Context, ports *ports) error {
 	g.Go(func() error {
 		select {
 		case <-p.moving:
-			healthy.Shutdown()
 			server.GracefulStop() // sends clients away; it waits for them, at most until Stop
 			close(p.moved)
 		case <-ctx.Done():
@@ -70,7 +68,7 @@ func (p *parts) serveRPC(ctx context.Context, ports *ports) error {
 	})
 	g.Go(func() error {
 		<-ctx.Done()
-		healthy.Shutdown()
+		p.healthy.Shutdown()
 		server.Stop()
 		p.gate.wait()
 		return nil
@@ -79,7 +77,7 @@ func (p *parts) serveRPC(ctx context.Context, ports *ports) error {
 }
 
 // server makes the gRPC server with all its services.
-func (p *parts) server() (*grpc.Server, *health.Server) {
+func (p *parts) server() *grpc.Server {
 	options := link.ServerOptions()
 	if p.tracer != nil {
 		options = append(options, grpc.ChainUnaryInterceptor(p.tracer.UnaryServer()))
@@ -89,8 +87,7 @@ func (p *parts) server() (*grpc.Server, *health.Server) {
 		grpc.ForceServerCodecV2(wire.NewCodec()),
 		grpc.UnaryInterceptor(p.gate.unary),
 		grpc.StreamInterceptor(p.gate.stream))...)
-	healthy := health.NewServer()
-	healthpb.RegisterHealthServer(server, healthy)
+	healthpb.RegisterHealthServer(server, p.healthy)
 	clusterv1.RegisterLinkServiceServer(server, p.links.Service())
 	eventnodev1.RegisterClusterServiceServer(server, &clusterService{p: p})
 	eventnodev1.RegisterDispatchServiceServer(server, dispatch.NewService(p.dispatch, p.listRemote))
@@ -102,7 +99,7 @@ func (p *parts) server() (*grpc.Server, *health.Server) {
 	p.storage.service.Register(server)
 	p.storage.operator.Register(server)
 	reflection.Register(server)
-	return server, healthy
+	return server
 }
 
 // refusals counts connections that were no protocol of this port, and logs the

@@ -72,6 +72,8 @@ func TestUsageErrors(t *testing.T) {
 		{"bench dispatch --size 3", "--size must be at least"},
 		{"bench dispatch --publishers 0", "--publishers"},
 		{"serve --log-level loud", "--log-level"},
+		{"serve --stop-timeout 0s", "--stop-timeout 0s: give a time above 0"},
+		{"serve --stop-timeout -1s", "--stop-timeout -1s: give a time above 0"},
 		{"serve --log-format xml", "--log-format"},
 		{"subscribe topic:a --format xml", "use cloudevents"},
 		{"streams read s --format xml", "use cloudevents"},

@@ -41,7 +41,7 @@ func aspects() map[string]aspect {
 		"gossip-key-file": {file, rereading},
 		"tls-cert":        {file, rereading}, "tls-key": {file, rereading}, "tls-ca": {file, rereading},
 		"tls-name": {"text", restarting}, "http-tls": {"", restarting},
-		"log-level": {"", restarting}, "log-format": {"", restarting},
+		"stop-timeout": {"duration", restarting}, "log-level": {"", restarting}, "log-format": {"", restarting},
 
 		"chat": {"", restarting}, "gateway": {"address", restarting}, "gateway-tokens": {file, rereading},
 		"gateway-jwt-key": {file, restarting}, "gateway-jwt-issuer": {"text", restarting},

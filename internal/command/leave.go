@@ -17,13 +17,16 @@ func (a *app) leaveCommand() *cobra.Command {
 		Use:   "leave",
 		Short: "Have a node leave the cluster for good",
 		Long: `Has the asked node, or the one that --node names, leave the cluster for good, and
-end. (To stop a node for a while, send it SIGTERM: it stays a member.)
+end. To stop a node for a while, or to restart it, send it SIGTERM instead: then it
+keeps its copies of streams, and counts for their majority while it is away. Either way
+it sends its clients to other nodes before it ends (serve --stop-timeout).
 
 A node that keeps copies of streams gives them up first: another node with storage
 takes its place if there is one, then it loses its vote and is removed. It is
 refused, before anything is changed, where those that would remain could not go on
 without it. Its data directory remembers that it left and is of no use any more:
-start with an empty one to join again.
+start with an empty one to join again. A node without copies just ends: it may be
+started again as it was.
 
 What is waited for is said on stderr. If this command is interrupted the leaving
 goes on; repeat it to see it through.`,

@@ -56,8 +56,8 @@ func (a *app) serveCommand() *cobra.Command {
 		Use:   "serve",
 		Short: "Run a node until ctrl-C",
 		Long: `Runs one node of a cluster until ctrl-C or SIGTERM; it then hands over what it leads,
-sends its clients to other nodes, and says goodbye to these. It stays a member of the
-cluster: "eventnode leave" is for good. A line on stdout says when it serves, and where; logs go to stderr.
+sends its clients to other nodes with what is queued for them (--stop-timeout), and says
+goodbye to these. It stays a member of the cluster: "eventnode leave" is for good. A line on stdout says when it serves, and where; logs go to stderr.
 
 A node has two ports: gossip (UDP and TCP, 7400 by default), by which nodes find
 each other, and rpc (TCP, 7401), for clients and for the events between nodes. By
@@ -132,6 +132,7 @@ func (f *serveFlags) add(cmd *cobra.Command) {
 	fs.StringVar(&f.cfg.HTTPAddress, "http", "", "HOST:PORT for /metrics, /livez, /readyz and /debug/pprof (default: off)")
 	fs.BoolVar(&f.cfg.HTTPIngest, "http-ingest", false, "take CloudEvents at --http, from whoever reaches it")
 	f.security.add(fs, &f.cfg)
+	fs.DurationVar(&f.cfg.StopTimeout, "stop-timeout", node.DefaultStopTimeout, "how long a node that stops waits for clients, which it has told to go to other nodes")
 	fs.StringVar(&f.logLevel, "log-level", "info", "debug, info, warn or error")
 	fs.StringVar(&f.logFormat, "log-format", "text", "text or json")
 }
@@ -142,6 +143,9 @@ func (f *serveFlags) finish(cmd *cobra.Command, logs io.Writer) (err error) {
 	f.cfg.Version = readVersion().Version
 	if f.cfg.HTTPIngest && f.cfg.HTTPAddress == "" {
 		return usagef("--http-ingest needs --http HOST:PORT: where to take events")
+	}
+	if f.cfg.StopTimeout <= 0 {
+		return usagef("--stop-timeout %v: give a time above 0, such as 5s", f.cfg.StopTimeout)
 	}
 	if cmd.Flags().Lookup("chat") != nil {
 		if f.cfg.Chat, err = f.chat.config(cmd); err != nil {

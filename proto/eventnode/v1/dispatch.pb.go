@@ -379,7 +379,9 @@ type DispatchStreamResponse struct {
 	// Envelopes that were refused since the last response. The others went on.
 	Refusals []*Refusal `protobuf:"bytes,2,rep,name=refusals,proto3" json:"refusals,omitempty"`
 	// Receipts that are complete or whose time is up.
-	Receipts      []*NumberedReceipt `protobuf:"bytes,3,rep,name=receipts,proto3" json:"receipts,omitempty"`
+	Receipts []*NumberedReceipt `protobuf:"bytes,3,rep,name=receipts,proto3" json:"receipts,omitempty"`
+	// The node goes away soon: half-close, read until the end, and go on at another node.
+	Moving        bool `protobuf:"varint,4,opt,name=moving,proto3" json:"moving,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -433,6 +435,13 @@ func (x *DispatchStreamResponse) GetReceipts() []*NumberedReceipt {
 		return x.Receipts
 	}
 	return nil
+}
+
+func (x *DispatchStreamResponse) GetMoving() bool {
+	if x != nil {
+		return x.Moving
+	}
+	return false
 }
 
 // Refusal says why one envelope was not dispatched.
@@ -1046,7 +1055,10 @@ func (x *SubscriptionCredit) GetBytes() uint64 {
 type CloseSubscription struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The client's number for it.
-	Subscription  uint64 `protobuf:"varint,1,opt,name=subscription,proto3" json:"subscription,omitempty"`
+	Subscription uint64 `protobuf:"varint,1,opt,name=subscription,proto3" json:"subscription,omitempty"`
+	// Send what is queued first, and queue nothing new. A node that does not know this
+	// discards what is queued.
+	Drain         bool `protobuf:"varint,2,opt,name=drain,proto3" json:"drain,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1088,6 +1100,13 @@ func (x *CloseSubscription) GetSubscription() uint64 {
 	return 0
 }
 
+func (x *CloseSubscription) GetDrain() bool {
+	if x != nil {
+		return x.Drain
+	}
+	return false
+}
+
 // SubscribeResponse carries what one subscription gets, in this order: opened,
 // gaps, envelopes, closed.
 type SubscribeResponse struct {
@@ -1100,6 +1119,9 @@ type SubscribeResponse struct {
 	Gaps []*Gap `protobuf:"bytes,3,rep,name=gaps,proto3" json:"gaps,omitempty"`
 	// The subscription has ended.
 	Closed *SubscriptionClosed `protobuf:"bytes,4,opt,name=closed,proto3" json:"closed,omitempty"`
+	// The node goes away soon, for no subscription in particular: open them on another
+	// node, then close them here with drain.
+	Moving bool `protobuf:"varint,5,opt,name=moving,proto3" json:"moving,omitempty"`
 	// Events, in order.
 	Envelopes     []*Envelope `protobuf:"bytes,15,rep,name=envelopes,proto3" json:"envelopes,omitempty"`
 	unknownFields protoimpl.UnknownFields
@@ -1162,6 +1184,13 @@ func (x *SubscribeResponse) GetClosed() *SubscriptionClosed {
 		return x.Closed
 	}
 	return nil
+}
+
+func (x *SubscribeResponse) GetMoving() bool {
+	if x != nil {
+		return x.Moving
+	}
+	return false
 }
 
 func (x *SubscribeResponse) GetEnvelopes() []*Envelope {
@@ -1608,11 +1637,12 @@ const file_eventnode_v1_dispatch_proto_rawDesc = "" +
 	"\tenvelopes\x18\x0f \x03(\v2\x16.eventnode.v1.EnvelopeR\tenvelopes\"z\n" +
 	"\x0fTrackedEnvelope\x122\n" +
 	"\benvelope\x18\x01 \x01(\v2\x16.eventnode.v1.EnvelopeR\benvelope\x123\n" +
-	"\atimeout\x18\x02 \x01(\v2\x19.google.protobuf.DurationR\atimeout\"\xa0\x01\n" +
+	"\atimeout\x18\x02 \x01(\v2\x19.google.protobuf.DurationR\atimeout\"\xb8\x01\n" +
 	"\x16DispatchStreamResponse\x12\x18\n" +
 	"\ahandled\x18\x01 \x01(\x04R\ahandled\x121\n" +
 	"\brefusals\x18\x02 \x03(\v2\x15.eventnode.v1.RefusalR\brefusals\x129\n" +
-	"\breceipts\x18\x03 \x03(\v2\x1d.eventnode.v1.NumberedReceiptR\breceipts\"\xcd\x01\n" +
+	"\breceipts\x18\x03 \x03(\v2\x1d.eventnode.v1.NumberedReceiptR\breceipts\x12\x16\n" +
+	"\x06moving\x18\x04 \x01(\bR\x06moving\"\xcd\x01\n" +
 	"\aRefusal\x12\x16\n" +
 	"\x06number\x18\x01 \x01(\x04R\x06number\x12\x16\n" +
 	"\x06reason\x18\x02 \x01(\tR\x06reason\x12\x18\n" +
@@ -1660,14 +1690,16 @@ const file_eventnode_v1_dispatch_proto_rawDesc = "" +
 	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"N\n" +
 	"\x12SubscriptionCredit\x12\"\n" +
 	"\fsubscription\x18\x01 \x01(\x04R\fsubscription\x12\x14\n" +
-	"\x05bytes\x18\x02 \x01(\x04R\x05bytes\"7\n" +
+	"\x05bytes\x18\x02 \x01(\x04R\x05bytes\"M\n" +
 	"\x11CloseSubscription\x12\"\n" +
-	"\fsubscription\x18\x01 \x01(\x04R\fsubscription\"\x88\x02\n" +
+	"\fsubscription\x18\x01 \x01(\x04R\fsubscription\x12\x14\n" +
+	"\x05drain\x18\x02 \x01(\bR\x05drain\"\xa0\x02\n" +
 	"\x11SubscribeResponse\x12\"\n" +
 	"\fsubscription\x18\x01 \x01(\x04R\fsubscription\x128\n" +
 	"\x06opened\x18\x02 \x01(\v2 .eventnode.v1.SubscriptionOpenedR\x06opened\x12%\n" +
 	"\x04gaps\x18\x03 \x03(\v2\x11.eventnode.v1.GapR\x04gaps\x128\n" +
-	"\x06closed\x18\x04 \x01(\v2 .eventnode.v1.SubscriptionClosedR\x06closed\x124\n" +
+	"\x06closed\x18\x04 \x01(\v2 .eventnode.v1.SubscriptionClosedR\x06closed\x12\x16\n" +
+	"\x06moving\x18\x05 \x01(\bR\x06moving\x124\n" +
 	"\tenvelopes\x18\x0f \x03(\v2\x16.eventnode.v1.EnvelopeR\tenvelopes\"e\n" +
 	"\x12SubscriptionOpened\x12\x14\n" +
 	"\x05nodes\x18\x01 \x01(\rR\x05nodes\x12\x18\n" +
