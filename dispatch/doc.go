@@ -39,7 +39,8 @@
 //   - The interest of a group ends with its last member, without linger. What is in the
 //     queue of a member that is closed is discarded: elsewhere it would come after its
 //     successors.
-//   - A receipt counts a group as one, unless the event was passed on.
+//   - A receipt counts a group as one, also if the event was passed on, of which nobody knows
+//     yet whether a member has it.
 //   - A gap on the way to a member never has a count: another one may have got the event.
 //
 // In plain words: what one publisher says arrives in its order, or its absence

@@ -144,19 +144,14 @@ func (d *Dispatcher) sendParcel(ctx context.Context, lane uint32, views []*view,
 	return d.cfg.Links.SendQueued(ctx, p.to, lane, p.account(views), p.audience(), r.Piece, r.count)
 }
 
-// placeOne places one event here, and returns the parcels that are to be sent.
-func (d *Dispatcher) placeOne(views []*view, r run, f *fan) []parcel {
-	var left []*queueGroup
+// placeOne places one event here, and returns the groups that it has to go elsewhere for.
+func (d *Dispatcher) placeOne(views []*view, r run, f *fan) (left []*queueGroup) {
 	for _, g := range queueGroups(views) {
 		if g.place(d.intN, r, f); g.placed == 0 {
 			left = append(left, g)
 		}
 	}
-	all, here := d.parcels(peers(views), left, nil)
-	for _, g := range here {
-		g.force(d.intN, r, f)
-	}
-	return all
+	return left
 }
 
 // passLane is the lane of what is passed on.
@@ -164,7 +159,8 @@ const passLane = 0
 
 // deliverQueued gives a run from another node to members of the groups for which this one was
 // chosen, and to plain subscriptions if it is for them, and passes on what no member wants. It
-// returns how many queues took something of it.
+// returns how many queues took something of it; what was passed on counts as one, for a member
+// may have it.
 func (d *Dispatcher) deliverQueued(ctx context.Context, from eventnode.NodeRef, to wire.Audience, views []*view, r run) (reached int) {
 	f := new(fan)
 	if to.Plain {
@@ -178,8 +174,8 @@ func (d *Dispatcher) deliverQueued(ctx context.Context, from eventnode.NodeRef, 
 				continue
 			}
 			_, rest := piece.split(g.placed)
-			if !g.force(d.intN, rest, f) {
-				d.pass(ctx, from, to.Tried, views, g, rest)
+			if !g.force(d.intN, rest, f) && d.pass(ctx, from, to.Tried, views, g, rest) {
+				f.reached++
 			}
 		}
 	}
@@ -187,11 +183,11 @@ func (d *Dispatcher) deliverQueued(ctx context.Context, from eventnode.NodeRef, 
 	return f.reached
 }
 
-// pass gives a run to a node that was not tried. It does not wait: two nodes that wait for each
-// other's links while they read them would do so for ever.
-func (d *Dispatcher) pass(ctx context.Context, from eventnode.NodeRef, tried []string, views []*view, g *queueGroup, r run) {
+// pass gives a run to a node that was not tried, and reports whether there is one. It does not
+// wait: two nodes that wait for each other's links while they read them would do so for ever.
+func (d *Dispatcher) pass(ctx context.Context, from eventnode.NodeRef, tried []string, views []*view, g *queueGroup, r run) bool {
 	if len(tried) >= wire.MaxAudienceTried {
-		return
+		return false
 	}
 	ctx, cancel := context.WithCancel(ctx)
 	cancel()
@@ -203,11 +199,11 @@ func (d *Dispatcher) pass(ctx context.Context, from eventnode.NodeRef, tried []s
 			return slices.Contains(a.Tried, string(n.ID)) || slices.Contains(failed, n)
 		})
 		if !ok {
-			return
+			return false
 		}
 		if d.cfg.Links.SendQueued(ctx, to, passLane, p.account(views), a, r.Piece, r.count) {
 			d.count.sent.Add(uint64(r.count))
-			return
+			return true
 		}
 		failed = append(failed, to)
 	}

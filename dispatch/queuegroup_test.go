@@ -235,7 +235,7 @@ func TestQueueGroupBlocks(t *testing.T) {
 }
 
 // A node that has no member any more passes what comes on, to nodes that were not tried; it
-// comes back to nobody, and an event that no node takes ends.
+// comes back to nobody, and an event that no node takes ends. A receipt counts what was passed on.
 func TestQueueGroupPassesOn(t *testing.T) {
 	c := newCluster(t, 4, Config{})
 	members := []*Subscription{c.nodes[1].member([]string{"topic:a"}), c.nodes[2].member([]string{"topic:a"})}
@@ -250,6 +250,14 @@ func TestQueueGroupPassesOn(t *testing.T) {
 	}
 	if got := names(t, last); len(got) != 50 {
 		t.Errorf("got %v", got)
+	}
+	for range 20 {
+		if r, err := p.Dispatch(t.Context(), "topic:a", event.New("x", nil), eventnode.WithReceipt(0)); err != nil || r.Reached != 1 {
+			t.Errorf("a receipt of %+v, %v", r, err)
+		}
+	}
+	if got := names(t, last); len(got) != 20 {
+		t.Errorf("got %d of those with receipts", len(got))
 	}
 	if c.sends["n2>n3"]+c.sends["n3>n2"] == 0 || c.sends["n2>n1"]+c.sends["n3>n1"]+c.sends["n4>n1"]+c.sends["n4>n2"]+c.sends["n4>n3"] != 0 {
 		t.Errorf("crossed: %v", c.sends)
@@ -284,8 +292,8 @@ func TestQueueGroupPassesOnABoundedWay(t *testing.T) {
 	}
 }
 
-// What a link does not take goes to another node, and if there is none to a member here that is
-// full.
+// What a link does not take goes to another node, also if it wants a receipt, and if there is none
+// to a member here that is full.
 func TestQueueGroupAvoidsLinksThatAreDown(t *testing.T) {
 	c := newCluster(t, 3, Config{})
 	c.nodes[1].member([]string{"topic:a"})
@@ -297,6 +305,14 @@ func TestQueueGroupAvoidsLinksThatAreDown(t *testing.T) {
 	}
 	if got := names(t, s); len(got) != 50 {
 		t.Errorf("got %d", len(got))
+	}
+	for range 20 {
+		if r, err := p.Dispatch(t.Context(), "topic:a", event.New("x", nil), eventnode.WithReceipt(0)); err != nil || r.Reached != 1 {
+			t.Errorf("a receipt of %+v, %v", r, err)
+		}
+	}
+	if got := names(t, s); len(got) != 20 {
+		t.Errorf("got %d of those with receipts", len(got))
 	}
 	full := c.nodes[0].member([]string{"topic:a"}, eventnode.WithQueue(1, 0))
 	c.down["n3"] = true

@@ -2,9 +2,11 @@ package dispatch
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/eventnode/eventnode"
@@ -116,15 +118,41 @@ func (g *gather) send(ctx, gathering context.Context, p *Publisher, views []*vie
 	}
 	var f fan
 	p.d.offer(views, r, &f)
-	for _, pc := range p.d.placeOne(views, r, &f) {
-		p.d.cfg.Links.Track(gathering, pc.to, p.lane, pc.account(views), pc.audience(), envelope, g.expect(pc.to.ID))
-		p.d.count.sent.Add(1)
+	plain, left := peers(views), p.d.placeOne(views, r, &f)
+	var failed []eventnode.NodeRef
+	for len(plain)+len(left) > 0 {
+		all, here := p.d.parcels(plain, left, failed)
+		for _, q := range here {
+			q.force(p.d.intN, r, &f)
+		}
+		plain, left = nil, nil
+		for i := range all {
+			if pc := &all[i]; !g.give(gathering, p, views, pc, envelope) {
+				failed, left = append(failed, pc.to), append(left, pc.groups...)
+			}
+		}
 	}
 	p.d.wait(ctx, &f)
 	if local != nil {
 		local(f.reached, nil)
 	}
 	g.sent()
+}
+
+// give gives the event to one link. It is false if the link refused it at once: then nobody
+// there has it, which the receipt says, and queue groups go elsewhere.
+func (g *gather) give(gathering context.Context, p *Publisher, views []*view, pc *parcel, envelope []byte) bool {
+	answer := g.expect(pc.to.ID)
+	var refused atomic.Bool
+	p.d.cfg.Links.Track(gathering, pc.to, p.lane, pc.account(views), pc.audience(), envelope, func(reached int, err error) {
+		refused.Store(errors.Is(err, eventnode.ErrUnavailable))
+		answer(reached, err)
+	})
+	if refused.Load() {
+		return false
+	}
+	p.d.count.sent.Add(1)
+	return true
 }
 
 // anyLocal reports whether a subscription of this node is to one of the topics.
