@@ -306,11 +306,13 @@ func TestQueueGroupAvoidsLinksThatAreDown(t *testing.T) {
 	if got := names(t, s); len(got) != 50 {
 		t.Errorf("got %d", len(got))
 	}
+	c.drop = func(_, to eventnode.NodeID, _ string, _ int) bool { return to == "n2" }
 	for range 20 {
 		if r, err := p.Dispatch(t.Context(), "topic:a", event.New("x", nil), eventnode.WithReceipt(0)); err != nil || r.Reached != 1 {
 			t.Errorf("a receipt of %+v, %v", r, err)
 		}
 	}
+	c.drop = nil
 	if got := names(t, s); len(got) != 20 {
 		t.Errorf("got %d of those with receipts", len(got))
 	}
