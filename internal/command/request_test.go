@@ -59,45 +59,45 @@ func TestRequestAndReply(t *testing.T) {
 	}
 	second := replying(t, addrs[2], "topic:t", "topic:u", "--exec", "echo world")
 	for _, replies := range []string{"2", "all"} {
-		r := ask("topic:t", "asked", "--replies", replies, "--timeout", "2s")
+		r := ask("topic:t", "asked", "--replies", replies, "--timeout", "4s")
 		if r.code != exitOK || r.stdout != "hello\nworld\n\n" && r.stdout != "world\n\nhello\n" {
 			t.Errorf("%s: %+v", replies, r)
 		}
 	}
-	if r := ask("topic:t", "asked", "--replies", "3", "--timeout", "500ms"); r.code != exitTimeout || !strings.Contains(r.stderr, "2 of 3 replies came") {
+	if r := ask("topic:t", "asked", "--replies", "3", "--timeout", "3s"); r.code != exitTimeout || !strings.Contains(r.stderr, "2 of 3 replies came") {
 		t.Errorf("three: %+v", r)
 	}
 
 	script := filepath.Join(t.TempDir(), "answer.sh")
 	err := os.WriteFile(script, []byte(`case $EVENTNODE_REQUEST_NAME in
 no) echo "so much" >&2; echo "not you, $EVENTNODE_REQUEST_KEY" >&2; exit 3;;
-slow) sleep 600;;
-flood) exec yes;;
 *) cat; echo " $EVENTNODE_REQUEST_TOPIC $EVENTNODE_REQUEST_KEY $EVENTNODE_REQUEST_META";;
 esac`), 0o600)
 	if err != nil {
 		t.Fatal(err)
 	}
-	third := replying(t, addrs[2], "topic:sh", "--exec", "sh "+script, "--exec-timeout", "1s")
+	third := replying(t, addrs[2], "topic:sh", "--exec", "sh "+script)
+	slow := replying(t, addrs[2], "topic:slow", "--exec", "sleep 600; true", "--exec-timeout", "1s")
+	flood := replying(t, addrs[2], "topic:flood", "--exec", "yes")
 	r := ask("topic:sh", "asked", "-", "--key", "k", "--meta", "a=$(b)")
 	if r.code != exitOK || !strings.HasPrefix(r.stdout, "from stdin topic:sh k {") || !strings.Contains(r.stdout, `"a":"$(b)"`) {
 		t.Errorf("%+v", r)
 	}
-	for what, want := range map[string]string{
-		"no":    "eventnode: the replier of topic:sh says: the command ended with exit status 3: so much not you, k\n",
-		"slow":  "eventnode: the replier of topic:sh says: the command did not end within 1s\n",
-		"flood": "eventnode: the replier of topic:sh says: the command printed more than 16 MiB\n",
+	for topic, want := range map[string]string{
+		"topic:sh":    "eventnode: the replier of topic:sh says: the command ended with exit status 3: so much not you, k\n",
+		"topic:slow":  "eventnode: the replier of topic:slow says: the command did not end within 1s\n",
+		"topic:flood": "eventnode: the replier of topic:flood says: the command printed more than 16 MiB\n",
 	} {
-		if r := ask("topic:sh", what, "--key", "k"); r.code != exitReply || r.stdout != "" || r.stderr != want {
-			t.Errorf("%s: %+v", what, r)
+		if r := ask(topic, "no", "--key", "k", "--timeout", "30s"); r.code != exitReply || r.stdout != "" || r.stderr != want {
+			t.Errorf("%s: %+v", topic, r)
 		}
 	}
-	if r := ask("topic:sh", "no", "--replies", "all", "--timeout", "1s"); r.code != exitReply || !strings.Contains(r.stderr, "an error: the command ended with exit status 3") {
+	if r := ask("topic:sh", "no", "--replies", "all", "--timeout", "4s"); r.code != exitReply || !strings.Contains(r.stderr, "an error: the command ended with exit status 3") {
 		t.Errorf("all: %+v", r)
 	}
 	runReal(t, "", "dispatch", "--addr", addrs[0], "topic:sh", "--name", "no")
 	third.says(t, "no request")
-	ending(t, fixed, second, third)
+	ending(t, fixed, second, third, slow, flood)
 	if r := ask("topic:t", "asked"); r.code != exitNobody {
 		t.Errorf("they have ended: %+v", r)
 	}
