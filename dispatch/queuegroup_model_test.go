@@ -153,7 +153,11 @@ func (w *queueWorld) step(number int, filters bool) {
 func TestQueueGroupModel(t *testing.T) {
 	seed := rand.Uint64()
 	t.Logf("seed %d", seed)
-	for round := range uint64(20) {
+	rounds := uint64(20)
+	if testing.Short() {
+		rounds = 4
+	}
+	for round := range rounds {
 		synctest.Test(t, func(t *testing.T) { queueModel(t, rand.New(rand.NewPCG(seed, round)), round%2 == 1) })
 		if t.Failed() {
 			t.Fatalf("round %d", round)
