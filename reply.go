@@ -160,7 +160,7 @@ func WithReplyGrace(d time.Duration) ReplyOption {
 // waits until its time is over.
 //
 // Each subscription to a topic gets each request, and a requester takes the first reply, or
-// several. See [Replies] and [Handle].
+// several. With [WithQueueGroup], among [WithSubscribeOptions], one of the group gets it. See [Replies] and [Handle].
 func Reply(ctx context.Context, live Live, topics []string, r Replier, opts ...ReplyOption) error {
 	if r == nil {
 		return fmt.Errorf("who is to reply needs a function: %w", ErrInvalidArgument)

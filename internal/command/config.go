@@ -30,7 +30,7 @@ func otherVariables() []string {
 
 // isForeign reports whether a variable with our prefix is no setting, and known.
 func isForeign(variable string) bool {
-	for _, family := range []string{"TEST_", "FAULT_", "MODEL_"} {
+	for _, family := range []string{"REQUEST_", "TEST_", "FAULT_", "MODEL_"} {
 		if strings.HasPrefix(variable, settings.Prefix+family) {
 			return true
 		}

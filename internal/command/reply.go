@@ -16,6 +16,7 @@ type replyFlags struct {
 	exec     string
 	timeout  time.Duration
 	parallel int
+	queue    string
 }
 
 // replyCommand is `eventnode reply`.
@@ -43,12 +44,14 @@ Whoever may dispatch to the topic chooses these and stdin: quote them, and do no
 them.
 
 Each of several repliers to a topic gets each request, and a requester takes the first
-reply, or several. An event that is no request is told on stderr, and runs nothing. At
+reply, or several. With --queue GROUP one of all repliers of that group gets it, one at the
+requester's node if there is any. An event that is no request is told on stderr, and runs nothing. At
 SIGTERM what runs goes on to its end and its reply; what is queued behind it is lost.
 
 ` + eventFlagsHelp,
 		Example: `  eventnode reply topic:health --data ok
   eventnode reply topic:prices --exec 'jq .id | xargs ./price' --data-type application/json
+  eventnode reply topic:prices --exec ./price --queue pricing
   eventnode reply topic:reports --exec ./report.sh --exec-timeout 5m --parallel 2`,
 		Args: args(1, -1, "TOPIC, such as topic:prices,"),
 		RunE: func(cmd *cobra.Command, topics []string) error { return a.reply(cmd, topics, &f) },
@@ -58,6 +61,7 @@ SIGTERM what runs goes on to its end and its reply; what is queued behind it is 
 	fs := cmd.Flags()
 	fs.StringVar(&f.exec, "exec", "", "the command whose output is the reply, for a shell")
 	fs.DurationVar(&f.timeout, "exec-timeout", time.Minute, "how long the command may run")
+	fs.StringVar(&f.queue, "queue", "", "the queue group to be a member of: one of its members gets each request")
 	fs.IntVar(&f.parallel, "parallel", 8, "how many requests are answered at once")
 	return cmd
 }
@@ -95,6 +99,7 @@ func (a *app) reply(cmd *cobra.Command, topics []string, f *replyFlags) error {
 	}
 	return a.connected(cmd, func(ctx context.Context, c cluster) error {
 		return eventnode.Reply(ctx, c, topics, replier,
+			eventnode.WithSubscribeOptions(eventnode.WithQueueGroup(f.queue)),
 			eventnode.WithReady(a.noticeSubscribed),
 			eventnode.WithReplyGrace(f.timeout+childGrace),
 			eventnode.WithHandleOptions(eventnode.WithConcurrency(f.parallel), eventnode.WithOnError(a.noticeFailed)))

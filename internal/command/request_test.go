@@ -103,6 +103,19 @@ esac`), 0o600)
 	}
 }
 
+// Of the repliers of a queue group one answers each request.
+func TestReplyInAQueueGroup(t *testing.T) {
+	addrs := three(t)
+	a := replying(t, addrs[1], "topic:t", "--data", "one", "--queue", "g")
+	b := replying(t, addrs[2], "topic:t", "--data", "one", "--queue", "g")
+	for range 2 {
+		if r := runReal(t, "", "request", "--addr", addrs[0], "topic:t", "asked", "--replies", "all", "--timeout", "2s"); r.code != exitOK || r.stdout != "one\n" {
+			t.Errorf("%+v", r)
+		}
+	}
+	ending(t, a, b)
+}
+
 // At ctrl-C or SIGTERM a command that runs goes on to its end, and its reply arrives.
 func TestReplyFinishesWhatRuns(t *testing.T) {
 	addrs := three(t)

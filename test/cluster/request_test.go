@@ -16,12 +16,12 @@ import (
 )
 
 // replyAt answers requests to a topic through a client of one node until the test ends.
-func replyAt(t *testing.T, n *cluster.Node, topic string, r eventnode.Replier) {
+func replyAt(t *testing.T, n *cluster.Node, topic string, r eventnode.Replier, opts ...eventnode.SubscribeOption) {
 	t.Helper()
 	ctx, cancel := context.WithCancel(context.WithoutCancel(t.Context()))
 	stands, ended := make(chan struct{}), make(chan error, 1)
 	go func() {
-		ended <- eventnode.Reply(ctx, n.Client(), []string{topic}, r, eventnode.WithReady(func(sub eventnode.Subscription) {
+		ended <- eventnode.Reply(ctx, n.Client(), []string{topic}, r, eventnode.WithSubscribeOptions(opts...), eventnode.WithReady(func(sub eventnode.Subscription) {
 			if len(sub.Missing()) > 0 {
 				t.Errorf("%v do not know of the replier", sub.Missing())
 			}
@@ -91,6 +91,7 @@ func TestRequestsOnProcesses(t *testing.T) {
 	if len(both) != 2 || !both["n2 3"] || !both["n3 3"] || ctx.Err() == nil {
 		t.Errorf("until the deadline: %v", both)
 	}
+	toOneOfSeveral(t, c, r)
 
 	c.Kill("n2")
 	for i := range 20 {
@@ -111,6 +112,27 @@ func TestRequestsOnProcesses(t *testing.T) {
 	}
 	if s := r.Stats(); s.Waiting != 0 {
 		t.Errorf("%+v", s)
+	}
+}
+
+// toOneOfSeveral asks repliers that are a queue group: each request has one reply.
+func toOneOfSeveral(t *testing.T, c *cluster.Cluster, r *eventnode.Requester) {
+	t.Helper()
+	for _, name := range []string{"n2", "n3"} {
+		replyAt(t, c.Node(name), "topic:one", named(name), eventnode.WithQueueGroup("repliers"))
+	}
+	for i := range 2 {
+		ctx, cancel := context.WithTimeout(t.Context(), 2*time.Second)
+		replies := 0
+		for _, err := range r.RequestMany(ctx, "topic:one", event.New("asked", []byte(fmt.Sprint(i)))) {
+			if err != nil {
+				t.Errorf("a queue group: %v", err)
+			}
+			replies++
+		}
+		if cancel(); replies != 1 {
+			t.Errorf("%d replies of a queue group", replies)
+		}
 	}
 }
 
