@@ -246,7 +246,7 @@ func (h *Hub) lend(ctx context.Context, req *clusterv1.ChatLend) *clusterv1.Chat
 	if err := h.stillMine(ctx, s); err != nil {
 		return h.unknown(s.ID(), err)
 	}
-	if s.Attached() && !h.cfg.Release(ctx, s) {
+	if s.Attached() && !h.cfg.Release(ctx, s) && s.Attached() { // it may have lost its socket meanwhile
 		resp := refuse(sessions.ErrAttached)
 		resp.Life = h.life
 		return resp

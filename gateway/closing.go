@@ -50,19 +50,19 @@ func (c *connection) closed() bool {
 	return c.code != 0
 }
 
-// leave takes the socket from the session: nothing more of it is written.
+// leave takes the socket from the session: nothing more of it is written. When left is
+// closed the session is free.
 func (c *connection) leave() {
 	c.mu.Lock()
-	k := c.socket
-	c.socket = nil
-	if !c.leaving {
-		c.leaving = true
-		close(c.left)
-	}
+	k, first := c.socket, !c.leaving
+	c.socket, c.leaving = nil, true
 	c.mu.Unlock()
 	c.out.leave()
 	if k != nil {
 		k.Detach()
+	}
+	if first {
+		close(c.left)
 	}
 }
 

@@ -170,6 +170,7 @@ func (c *connection) alive(ctx context.Context) bool {
 		c.g.log().LogAttrs(ctx, slog.LevelInfo, "connection did not answer, its session is wanted elsewhere", c.who()...)
 	}
 	c.kill()
+	<-c.left // whoever was the first to leave
 	return false
 }
 

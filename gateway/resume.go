@@ -43,15 +43,14 @@ func (c *connection) resume(ctx context.Context, r resume) {
 }
 
 // attach gives a user's session a socket. If it has one, whose client does not answer, it
-// is taken from that.
+// is taken from that. Who had it may also have left by itself meanwhile, so the session is
+// asked again in any case.
 func (g *Gateway) attach(ctx context.Context, user sessions.Snowflake, id sessions.ID, seen uint64) (*sessions.Socket, error) {
 	k, err := g.cfg.Backend.Resume(ctx, user, id, seen)
 	if !errors.Is(err, sessions.ErrAttached) {
 		return k, err
 	}
-	if err := g.Release(ctx, id); err != nil {
-		return nil, err
-	}
+	_ = g.Release(ctx, id)
 	return g.cfg.Backend.Resume(ctx, user, id, seen)
 }
 
