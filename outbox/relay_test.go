@@ -255,11 +255,14 @@ func TestMetrics(t *testing.T) {
 		add(t, m, named("k", "a", "b")...)
 		start(t, outbox.Config{Store: m, Publisher: s, Registerer: reg})
 		time.Sleep(time.Minute)
+		synctest.Wait() // what is due at this moment is done
 		want(t, reg, map[string]float64{"lag_events": 2, "oldest_age_seconds": 60, "leading": 0, "dead_letters": 0, "sent_events_total": 0})
 		time.Sleep(time.Hour)
+		synctest.Wait()
 		want(t, reg, map[string]float64{"leading": 1})
 		s.mend()
 		time.Sleep(time.Minute)
+		synctest.Wait()
 		want(t, reg, map[string]float64{"lag_events": 0, "oldest_age_seconds": 0, "sent_events_total": 2, "known_events_total": 0, "age_seconds": 2})
 		if _, err := outbox.NewRelay(outbox.Config{Store: m, Publisher: s, Stream: "x", Registerer: reg}); err == nil {
 			t.Error("registered twice")
