@@ -124,7 +124,7 @@ func toOneOfSeveral(t *testing.T, c *cluster.Cluster, r *eventnode.Requester) {
 	for i := range 2 {
 		ctx, cancel := context.WithTimeout(t.Context(), 2*time.Second)
 		replies := 0
-		for _, err := range r.RequestMany(ctx, "topic:one", event.New("asked", []byte(fmt.Sprint(i)))) {
+		for _, err := range r.RequestMany(ctx, "topic:one", event.New("asked", fmt.Append(nil, i))) {
 			if err != nil {
 				t.Errorf("a queue group: %v", err)
 			}
