@@ -112,7 +112,7 @@ func (f *runFlags) run(ctx context.Context) error {
 	}
 	defer func() {
 		if s.failed {
-			fmt.Fprintf(os.Stderr, "the logs of the nodes are in %s\n", s.env.Dir)
+			fmt.Fprintf(os.Stderr, "what nodes with storage, and other systems, logged is in %s; the others' log is above\n", s.env.Dir)
 			return
 		}
 		_ = os.RemoveAll(s.env.Dir)
