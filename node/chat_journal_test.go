@@ -63,9 +63,9 @@ func portIn(address string) int {
 func mortals(t *testing.T) *mortal {
 	t.Helper()
 	m := &mortal{t: t, net: memnet.New(memnet.Config{Seed: rand.Uint64()})}
+	tokens := filepath.Join(t.TempDir(), "tokens") // before the Cleanup of the nodes: directories go last
 	t.Cleanup(m.net.Close)
 	t.Cleanup(m.stop)
-	tokens := filepath.Join(t.TempDir(), "tokens")
 	if err := os.WriteFile(tokens, []byte("ann 1001\nben 1002\nbot 1003 bot\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}

@@ -219,6 +219,14 @@ func newWorld(t *testing.T) *world {
 
 func newWorldOf(t *testing.T, cfg worldConfig) *world {
 	w := &world{worldConfig: cfg, t: t, net: memnet.New(memnet.Config{Seed: rand.Uint64()}), from: startGateway(t, cfg.keeps), nodes: make([]*botNode, 3)}
+	for i := range 3 {
+		w.net.Host(hostOf(i)) // that refuses, instead of nobody who lets wait
+		w.cfgs = append(w.cfgs, node.Config{
+			ID: eventnode.NodeID(fmt.Sprint("n", i+1)), GossipAddress: hostOf(i) + ":7400", RPCAddress: hostOf(i) + ":7401",
+			Seeds: []string{hostOf(0) + ":7400", hostOf(1) + ":7400"}, DataDir: t.TempDir(), Storage: node.Storage{BootstrapExpect: 3},
+		})
+	}
+	// After the first TempDir, so that directories go last.
 	t.Cleanup(w.net.Close)
 	t.Cleanup(func() {
 		var ending sync.WaitGroup
@@ -230,13 +238,6 @@ func newWorldOf(t *testing.T, cfg worldConfig) *world {
 		}
 		ending.Wait()
 	})
-	for i := range 3 {
-		w.net.Host(hostOf(i)) // that refuses, instead of nobody who lets wait
-		w.cfgs = append(w.cfgs, node.Config{
-			ID: eventnode.NodeID(fmt.Sprint("n", i+1)), GossipAddress: hostOf(i) + ":7400", RPCAddress: hostOf(i) + ":7401",
-			Seeds: []string{hostOf(0) + ":7400", hostOf(1) + ":7400"}, DataDir: t.TempDir(), Storage: node.Storage{BootstrapExpect: 3},
-		})
-	}
 	for i := range 3 {
 		w.start(i)
 	}

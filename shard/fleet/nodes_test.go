@@ -60,6 +60,14 @@ const realShards = 6
 
 func newReal(t *testing.T) *real {
 	r := &real{t: t, net: memnet.New(memnet.Config{Seed: rand.Uint64()}), g: newGateway(t), nodes: make([]*realNode, 3)}
+	for i := range 3 {
+		r.net.Host(hostOf(i)) // that refuses, instead of nobody who lets wait
+		r.cfgs = append(r.cfgs, node.Config{
+			ID: eventnode.NodeID(fmt.Sprint("n", i+1)), GossipAddress: hostOf(i) + ":7400", RPCAddress: hostOf(i) + ":7401",
+			Seeds: []string{hostOf(0) + ":7400", hostOf(1) + ":7400"}, DataDir: t.TempDir(), Storage: node.Storage{BootstrapExpect: 3},
+		})
+	}
+	// After the first TempDir, so that directories go last.
 	t.Cleanup(r.net.Close)
 	t.Cleanup(func() {
 		var ending sync.WaitGroup
@@ -68,13 +76,6 @@ func newReal(t *testing.T) *real {
 		}
 		ending.Wait()
 	})
-	for i := range 3 {
-		r.net.Host(hostOf(i)) // that refuses, instead of nobody who lets wait
-		r.cfgs = append(r.cfgs, node.Config{
-			ID: eventnode.NodeID(fmt.Sprint("n", i+1)), GossipAddress: hostOf(i) + ":7400", RPCAddress: hostOf(i) + ":7401",
-			Seeds: []string{hostOf(0) + ":7400", hostOf(1) + ":7400"}, DataDir: t.TempDir(), Storage: node.Storage{BootstrapExpect: 3},
-		})
-	}
 	for i := range 3 {
 		r.start(i)
 	}
