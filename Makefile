@@ -41,15 +41,15 @@ cross: ## Build the command and the client for Linux, macOS and Windows, amd64 a
 		GOOS=$$os GOARCH=$$arch CGO_ENABLED=0 $(GO) build . ./client; done; done
 
 # Types say nearly all, in seconds; cross builds it.
-check-platforms: ## Fail if the command or the client has type errors on Linux, macOS or Windows, amd64 or arm64
-	$(GO) -C tools run ./platforms .. ./cmd/eventnode ./client
+check-platforms: ## Fail if the command, the client or the harness has type errors on Linux, macOS or Windows, amd64 or arm64
+	$(GO) -C tools run ./platforms .. ./cmd/eventnode ./client ./test/cluster
 
 # -cpu 1: the timers of a testing/synctest bubble share one context of the race
 # runtime (Go 1.26), which dies now and then when two processors use it at once.
 # A package's tests may take longer than go test's 10 minutes on a busy machine.
 test: ## Run all tests in random order, again under the race detector with fewer rounds, and the acceptance run
-	$(GO) test -timeout 20m -shuffle=on $(PKG)
-	$(GO) test -timeout 20m -race -short -cpu 1 -shuffle=on $(PKG)
+	tools/leaves-nothing $(GO) test -timeout 20m -shuffle=on $(PKG)
+	tools/leaves-nothing $(GO) test -timeout 20m -race -short -cpu 1 -shuffle=on $(PKG)
 	test/acceptance.sh
 
 race: ## Run the tests COUNT times (5) to find the rare failure; PKG=./groups/... for a part
@@ -93,7 +93,7 @@ bench-binaries: build
 
 check-bench: bench-binaries $(LINT) ## Vet, lint and test the benchmark's module, and run a bit of it
 	cd bench && $(GO) vet ./... && $(LINT) run ./... && $(GO) test ./...
-	bin/bench run --short --rounds 1 --only '^(one-to-one/128|fan-out/10|latency/idle|wire|publish/flusher-1|consume/(one|while-publishing|keyed|scale)|outbox/.*|shard/.*)$$'
+	bin/bench run --short --rounds 1 --only '^(one-to-one/128|fan-out/10|latency/idle|request/64|wire|publish/flusher-1|consume/(one|while-publishing|keyed|scale)|outbox/.*|shard/.*)$$'
 
 # Modules of their own: who uses the root module pays for none of them.
 check-modules: $(LINT) ## Vet, lint and test the adapters' and the examples' modules

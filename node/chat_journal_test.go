@@ -330,6 +330,9 @@ func TestChatJournalSplit(t *testing.T) {
 	}
 	dispatch(1)
 	m.net.Heal()
+	for _, n := range m.nodes { // before that, one that is asked to dispatch may not hear of the third one's sessions
+		eventually(t, fmt.Sprint(n.Self().ID, " has links to the others"), func() bool { return linked(t, n.Node, 2) })
+	}
 	e := resume(2, d)
 	until(e)
 	dispatch(0)
