@@ -4,10 +4,6 @@ import (
 	"fmt"
 	"slices"
 	"sync"
-	"time"
-
-	"google.golang.org/protobuf/proto"
-	"google.golang.org/protobuf/types/known/durationpb"
 
 	"github.com/eventnode/eventnode"
 	"github.com/eventnode/eventnode/event"
@@ -122,7 +118,7 @@ func (o *outbox) addLocked(topics []string, ev *event.Event, opts eventnode.Disp
 	s := o.segment(envelopeBound(topics, ev), opts.Receipt)
 	before := len(*s.bytes)
 	if opts.Receipt {
-		*s.bytes = appendTracked(*s.bytes, topics, ev, opts.ReceiptTimeout)
+		*s.bytes = wire.AppendTracked(*s.bytes, topics, ev, opts.ReceiptTimeout)
 	} else {
 		*s.bytes = wire.AppendEnvelope(*s.bytes, topics, ev)
 	}
@@ -170,17 +166,6 @@ func envelopeBound(topics []string, ev *event.Event) int {
 		n += 3*tagAndLength + len(k) + len(v)
 	}
 	return n
-}
-
-// appendTracked appends an event that wants a receipt, as a field of
-// DispatchStreamRequest.
-func appendTracked(dst []byte, topics []string, ev *event.Event, timeout time.Duration) []byte {
-	m := &eventnodev1.DispatchStreamRequest{Tracked: []*eventnodev1.TrackedEnvelope{{
-		Envelope: &eventnodev1.Envelope{Topics: slices.Clone(topics), Event: wire.ToProto(ev)},
-		Timeout:  durationpb.New(timeout),
-	}}}
-	dst, _ = proto.MarshalOptions{}.MarshalAppend(dst, m) // texts were checked: it cannot fail
-	return dst
 }
 
 // begin starts the numbers of a new stream.

@@ -1,6 +1,7 @@
 package dispatch
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -8,7 +9,6 @@ import (
 	"sync"
 
 	"google.golang.org/grpc"
-	"google.golang.org/protobuf/proto"
 
 	"github.com/eventnode/eventnode"
 	"github.com/eventnode/eventnode/access"
@@ -135,17 +135,17 @@ func (ps *publishStream) note(handled int, refusals []Refusal) {
 
 // tracked dispatches the tracked envelopes of a frame.
 func (ps *publishStream) tracked(ctx context.Context, head []byte, envelopes wire.Piece) error {
-	var req eventnodev1.DispatchStreamRequest
-	if err := proto.Unmarshal(head, &req); err != nil {
-		return fmt.Errorf("%w: %w", wire.ErrMalformed, err)
+	all, err := wire.ParseTracked(head)
+	if err != nil {
+		return err
 	}
-	if len(req.GetTracked()) == 0 { // fields that this version does not know
+	if len(all) == 0 { // fields that this version does not know
 		return ps.forward(ctx, envelopes)
 	}
 	if len(envelopes.Data) > 0 {
 		return errMixed
 	}
-	for _, t := range req.GetTracked() {
+	for _, t := range all {
 		if err := ps.track(ctx, t); err != nil {
 			return err
 		}
@@ -158,17 +158,15 @@ func (ps *publishStream) tracked(ctx context.Context, head []byte, envelopes wir
 
 // track dispatches one tracked envelope. The error is the stream's end, not the
 // envelope's refusal.
-func (ps *publishStream) track(ctx context.Context, t *eventnodev1.TrackedEnvelope) error {
+func (ps *publishStream) track(ctx context.Context, t wire.Tracked) error {
 	number := ps.last + 1
-	timeout, err := receiptTimeout(t.GetTimeout())
+	timeout, err := receiptTimeout(t.Timeout)
 	if err == nil {
-		var envelope []byte
-		if envelope, err = proto.Marshal(t.GetEnvelope()); err == nil {
-			ps.gathering(1)
-			err = ps.p.ForwardTracked(ctx, envelope, timeout, func(r eventnode.Receipt) { ps.receipt(number, r) })
-			if err != nil {
-				ps.gathering(-1)
-			}
+		ps.gathering(1)
+		// The envelope outlives the frame that it stands in.
+		err = ps.p.ForwardTracked(ctx, bytes.Clone(t.Envelope), timeout, func(r eventnode.Receipt) { ps.receipt(number, r) })
+		if err != nil {
+			ps.gathering(-1)
 		}
 	}
 	if ended := ps.p.usable(ctx); ended != nil {

@@ -60,7 +60,7 @@ func AppendEnvelope(dst []byte, topics []string, e *event.Event) []byte {
 	if ns == 0 && len(topics) == 1 && isPlain(e, topics[0]) {
 		return appendPlain(dst, topics[0], e)
 	}
-	dst = appendRecordUpToEvent(dst, topics, eventSize(e, ns))
+	dst = appendUpToEvent(dst, envelopeTag, topics, eventSize(e, ns))
 	return appendEvent(dst, e, ns)
 }
 
@@ -116,16 +116,16 @@ func putLength(b []byte, n int) int {
 
 // AppendRecord appends a record: an encoded event with its topics.
 func AppendRecord(dst []byte, topics []string, encoded []byte) []byte {
-	dst = appendRecordUpToEvent(dst, topics, len(encoded))
+	dst = appendUpToEvent(dst, envelopeTag, topics, len(encoded))
 	return append(dst, encoded...)
 }
 
-// appendRecordUpToEvent appends everything before the event's own bytes, and
-// makes room for these.
-func appendRecordUpToEvent(dst []byte, topics []string, size int) []byte {
+// appendUpToEvent appends everything of an envelope, a field with this tag, before the
+// event's own bytes, and makes room for these.
+func appendUpToEvent(dst []byte, tag byte, topics []string, size int) []byte {
 	envelope := topicsSize(topics) + sizeBytes(size)
 	dst = slices.Grow(dst, sizeBytes(envelope))
-	dst = append(dst, envelopeTag)
+	dst = append(dst, tag)
 	dst = appendLength(dst, envelope)
 	dst = appendTopics(dst, topics)
 	dst = append(dst, eventTag)
