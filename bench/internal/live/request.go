@@ -13,6 +13,9 @@ import (
 // requestRate is how many requests are answered.
 var requestRate = suite.Metric{Name: "requests_s", Title: "requests/s", Unit: "/s", Higher: true}
 
+// profiled is for how many seconds nodes are profiled, if they are.
+const profiled = 3
+
 // asking are requests from a client of node 1 that one of node 2 replies to.
 func asking() (list []suite.Workload) {
 	for _, atOnce := range []int{1, 64} {
@@ -53,7 +56,11 @@ func request(system suite.System, atOnce int) suite.Runner {
 			return out, err
 		}
 		var r load.Requested
+		profiles := c.Profile(ctx, env, profiled)
 		if err := p.Ask(ctx, load.Order{Go: true}, &r); err != nil {
+			return out, err
+		}
+		if err := profiles(); err != nil {
 			return out, err
 		}
 		values := latencyValues(r.Latency)
