@@ -1,6 +1,7 @@
 package membership
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -33,6 +34,7 @@ type Membership struct {
 	started  atomic.Bool
 	ready    chan struct{}
 	once     sync.Once
+	waits    atomic.Value           // of string: what for, as long as it is not ready
 	gossip   atomic.Pointer[gossip] // nil unless running
 }
 
@@ -237,6 +239,15 @@ func (m *Membership) tend(ctx context.Context, g *gossip) (next uint64, err erro
 // Ready is closed when gossip listens, all seeds were tried once, and no other
 // node with this name answers. From then on Self().Ref does not change any more.
 func (m *Membership) Ready() <-chan struct{} { return m.ready }
+
+// Waiting says what this node waits for before it is ready; "" when it is.
+func (m *Membership) Waiting() string {
+	if m.isReady() {
+		return ""
+	}
+	waits, _ := m.waits.Load().(string)
+	return cmp.Or(waits, "its gossip to start")
+}
 
 func (m *Membership) setReady() { m.once.Do(func() { close(m.ready) }) }
 

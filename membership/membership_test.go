@@ -81,7 +81,14 @@ func TestEveryStartOrder(t *testing.T) {
 func TestSeedAMinuteLate(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *world) {
 		b, c := w.start(1, nil), w.start(2, nil)
+		time.Sleep(50 * time.Millisecond)
+		if got := b.Waiting(); got != "its seeds to answer" {
+			t.Errorf("without its seed it waits for %q", got)
+		}
 		<-b.Ready()
+		if got := b.Waiting(); got != "" {
+			t.Errorf("when it is ready it waits for %q", got)
+		}
 		time.Sleep(time.Minute)
 		if len(b.Nodes()) != 1 {
 			t.Fatal("found somebody without a seed")

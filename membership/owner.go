@@ -63,6 +63,7 @@ func (o *owner) run(ctx context.Context) (next uint64, err error) {
 	tick := time.NewTicker(tickEvery)
 	defer tick.Stop()
 	for ctx.Err() == nil {
+		o.tell()
 		judged := o.wait(ctx, tick.C)
 		judged = max(judged, o.takeIn(time.Now()))
 		if err := o.between(); err != nil {
@@ -210,4 +211,19 @@ func (o *owner) settle() {
 		g.confirm()
 		o.told <- struct{}{}
 	})
+}
+
+// tell notes what a node that is not ready waits for.
+func (o *owner) tell() {
+	if o.m.isReady() {
+		return
+	}
+	waits := "other nodes to hear that they may count on it"
+	switch {
+	case !o.first:
+		waits = "its seeds to answer"
+	case o.rivals.pending():
+		waits = "another node of its name to answer or to go"
+	}
+	o.m.waits.Store(waits)
 }

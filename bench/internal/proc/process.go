@@ -153,6 +153,13 @@ func (p *Process) Stop() {
 	}
 }
 
+// Quit has the process, a Go program, log what its goroutines do and end, with SIGQUIT. It
+// waits for that as long as Stop does.
+func (p *Process) Quit() {
+	_ = p.cmd.Process.Signal(syscall.SIGQUIT) // it may have ended
+	p.Stop()
+}
+
 // Terminate asks the process to end, with SIGTERM, and returns when it is gone. The
 // end of ctx kills it, and is an error.
 func (p *Process) Terminate(ctx context.Context) error {

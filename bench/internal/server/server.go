@@ -71,6 +71,7 @@ func start(ctx context.Context, by func(context.Context, *Cluster) error) (*Clus
 	ctx, cancel := context.WithTimeout(ctx, startTimeout)
 	defer cancel()
 	if err := by(ctx, c); err != nil {
+		c.Dump() // what it was about when it did not start
 		c.Stop()
 		return nil, err
 	}
@@ -86,6 +87,15 @@ func (c *Cluster) Stop() {
 	}
 	if c.data != "" {
 		_ = os.RemoveAll(c.data)
+	}
+}
+
+// Dump has the nodes log what their goroutines do, and end.
+func (c *Cluster) Dump() {
+	for _, p := range c.Procs {
+		if p != nil {
+			p.Quit()
+		}
 	}
 }
 
