@@ -1,6 +1,7 @@
 package command
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
@@ -71,6 +72,31 @@ func TestServeIsConfiguredInThreeWays(t *testing.T) {
 				t.Errorf("%v: %+v", args, cfg)
 			}
 		}
+	}
+}
+
+// Three nodes that are told everything by files, but for a flag, are a cluster with storage.
+func TestThreeNodesFromFiles(t *testing.T) {
+	v := newVault(t)
+	nodes, _ := v.serve(3, func(name, seed string) []string {
+		file := v.put(name+".yaml", fmt.Appendf(nil, `# a node of three
+name: %s
+cluster: of-files
+gossip: 127.0.0.1:0
+rpc: 127.0.0.1:1  # a flag has another one
+join: [%s]
+label: [file=%[1]s]
+data: %[3]s
+bootstrap-expect: 3
+replicas: 3
+`, name, seed, filepath.Join(v.dir, name)))
+		return []string{"--config", file, "--rpc", "127.0.0.1:0"}
+	})
+	v.until("created", "streams", "create", "s", "--addr", nodes[0].RPC)
+	for i, n := range nodes {
+		v.until(`"nodes":3`, "status", "--json", "--addr", n.RPC)
+		v.until("", "publish", "s", "--data", "x", "--addr", n.RPC)
+		v.until(fmt.Sprintf(`"file":"n%d"`, i+1), "members", "--json", "--addr", n.RPC)
 	}
 }
 

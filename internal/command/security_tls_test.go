@@ -48,14 +48,22 @@ func (v *vault) tls(ca *certstest.CA) []string {
 // cluster runs nodes with flags, each with storage and HTTP, until the test ends.
 func (v *vault) cluster(count int, flags ...string) (nodes []servingJSON, programs []*program) {
 	v.t.Helper()
-	seeds := ""
-	for i := range count {
-		name := fmt.Sprintf("n%d", i+1)
-		args := append([]string{
-			"serve", "--json", "--log-level", "debug", "--name", name, "--gossip", "127.0.0.1:0", "--rpc", "127.0.0.1:0", "--join", seeds,
+	return v.serve(count, func(name, seed string) []string {
+		return append([]string{
+			"--log-level", "debug", "--name", name, "--gossip", "127.0.0.1:0", "--rpc", "127.0.0.1:0", "--join", seed,
 			"--data", filepath.Join(v.dir, name), "--bootstrap-expect", fmt.Sprint(count), "--replicas", fmt.Sprint(count), "--http", "127.0.0.1:0", "--http-ingest",
 		}, flags...)
-		p := start(v.t, "", args...)
+	})
+}
+
+// serve runs nodes until the test ends, with the flags of each, which begins when the one
+// before serves: seed is where that gossips.
+func (v *vault) serve(count int, flags func(name, seed string) []string) (nodes []servingJSON, programs []*program) {
+	v.t.Helper()
+	seed := ""
+	for i := range count {
+		name := fmt.Sprintf("n%d", i+1)
+		p := start(v.t, "", append([]string{"serve", "--json"}, flags(name, seed)...)...)
 		var at servingJSON
 		poll(v.t, name+" serves", func() error {
 			if err := json.Unmarshal([]byte(p.stdout.String()), &at); err != nil {
@@ -63,7 +71,7 @@ func (v *vault) cluster(count int, flags ...string) (nodes []servingJSON, progra
 			}
 			return nil
 		})
-		nodes, programs, seeds = append(nodes, at), append(programs, p), at.Gossip
+		nodes, programs, seed = append(nodes, at), append(programs, p), at.Gossip
 	}
 	v.t.Cleanup(func() {
 		for _, p := range programs {
