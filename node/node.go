@@ -24,6 +24,7 @@ type Node struct {
 	cfg     Config
 	keys    *keys
 	started atomic.Bool
+	start   starting
 	ready   chan struct{} // closed when parts is set and serves
 	done    chan struct{} // closed when Run has ended
 	parts   *parts        // set before ready is closed, never changed after
@@ -123,14 +124,13 @@ func (n *Node) Run(ctx context.Context) error {
 	alive, stop := context.WithCancel(context.WithoutCancel(ctx))
 	defer stop()
 	g, alive := errgroup.WithContext(alive)
-	var start starting
-	start.at(members.Waiting)
-	g.Go(func() error { start.watch(alive, n.ready, n.cfg.Logger); return nil })
+	n.start.at(members.Waiting)
+	g.Go(func() error { n.start.watch(alive, n.ready, n.cfg.Logger); return nil })
 	// The durable plane goes when the clients have gone, who may need it for that.
 	storing, retire := context.WithCancel(alive)
 	defer retire()
 	g.Go(func() error { return ended(alive, "membership", members.Run(alive)) })
-	g.Go(func() error { return n.serve(alive, storing, end, g, members, listener, store, &start) })
+	g.Go(func() error { return n.serve(alive, storing, end, g, members, listener, store) })
 	g.Go(func() error {
 		select {
 		case <-asked.Done():
@@ -157,13 +157,13 @@ func ended(ctx context.Context, part string, err error) error {
 
 // serve makes the parts when membership has settled the epoch, and runs them until
 // ctx ends, and the durable plane until storing does; end asks the node to stop.
-func (n *Node) serve(ctx, storing context.Context, end func(), g *errgroup.Group, members *membership.Membership, listener net.Listener, store *storage, start *starting) error {
+func (n *Node) serve(ctx, storing context.Context, end func(), g *errgroup.Group, members *membership.Membership, listener net.Listener, store *storage) error {
 	select {
 	case <-members.Ready():
 	case <-ctx.Done():
 		return nil
 	}
-	start.at(func() string { return "its services to begin" })
+	n.start.at(func() string { return "its services to begin" })
 	p, err := n.assemble(members, listener.Addr(), store)
 	if err != nil {
 		return err
@@ -195,7 +195,7 @@ func (n *Node) serve(ctx, storing context.Context, end func(), g *errgroup.Group
 	if err := p.interest.open(ctx, p.groups); err != nil {
 		return ended(ctx, "interest", err)
 	}
-	start.at(func() string { return "links to the nodes it knows, and what these are interested in" })
+	n.start.at(func() string { return "links to the nodes it knows, and what these are interested in" })
 	f.settle(ctx)
 	n.parts = p
 	close(n.ready)
