@@ -222,6 +222,46 @@ func TestGarbageFrames(t *testing.T) {
 	}
 }
 
+// What is malformed, or not UTF-8, inside an envelope that wants a receipt is refused alone.
+func TestBrokenTrackedEnvelopes(t *testing.T) {
+	c := newCluster(t, 1, Config{})
+	_, conn := serve(t, c.nodes[0], nil)
+	stream, err := conn.NewStream(t.Context(), &grpc.StreamDesc{ClientStreams: true, ServerStreams: true},
+		eventnodev1.DispatchService_DispatchStream_FullMethodName, grpc.ForceCodecV2(wire.NewCodec()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	good := event.New("good", nil)
+	frame := []byte{0x0a, 0x04, 0x0a, 0x02, 0x0a, 0x05} // the topic is cut
+	frame = wire.AppendTracked(frame, []string{"topic:\xff"}, &good, 0)
+	frame = wire.AppendTracked(frame, []string{"topic:a"}, new(event.New("\xff", nil)), 0)
+	frame = wire.AppendTracked(frame, []string{"topic:a"}, &good, 0)
+	if err := stream.SendMsg(&wire.Frame{Head: frame}); err != nil {
+		t.Fatal(err)
+	}
+	if err := stream.CloseSend(); err != nil {
+		t.Fatal(err)
+	}
+	var refused, receipts []string
+	for {
+		var resp eventnodev1.DispatchStreamResponse
+		if err := stream.RecvMsg(&resp); errors.Is(err, io.EOF) {
+			break
+		} else if err != nil {
+			t.Fatal(err)
+		}
+		for _, r := range resp.GetRefusals() {
+			refused = append(refused, fmt.Sprint(r.GetNumber(), " ", r.GetReason()))
+		}
+		for _, r := range resp.GetReceipts() {
+			receipts = append(receipts, fmt.Sprint(r.GetNumber()))
+		}
+	}
+	if want := []string{"1 INVALID_EVENT", "2 BAD_TOPIC", "3 INVALID_EVENT"}; !slices.Equal(refused, want) || !slices.Equal(receipts, []string{"4"}) {
+		t.Errorf("refused %v, receipts of %v", refused, receipts)
+	}
+}
+
 // What a client must not ask of a Subscribe stream ends it; what is only one
 // subscription's mistake ends that one.
 func TestSubscribeMistakes(t *testing.T) {
