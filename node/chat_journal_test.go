@@ -130,6 +130,14 @@ func (m *mortal) start(i int) {
 	m.nodes[i] = &chatNode{stoppable: &stoppable{n, stop}, api: eventnodev1.NewChatServiceClient(conn), cfg: cfg}
 }
 
+// resuming is long enough for a resume while a dead node is not known to be dead: it is called
+// up to three times, for 3 s each, and the others have 2 s to hear where the session is.
+func resuming(t *testing.T) context.Context {
+	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	t.Cleanup(cancel)
+	return ctx
+}
+
 // publisher dispatches numbered events at a node, one after the other.
 type publisher struct {
 	name     string
@@ -230,7 +238,7 @@ func killRound(t *testing.T, m *mortal, round int) {
 	var again *gatewaytest.Client
 	eventually(t, "resumed", func() bool {
 		again = m.nodes[to].connect(t)
-		missed, err := again.Resume(waiting(t), c)
+		missed, err := again.Resume(resuming(t), c)
 		if closed, ok := errors.AsType[*gatewaytest.ClosedError](err); ok && closed.Code == int(gateway.CloseUnknown) {
 			return false // the others do not know yet that the node is dead
 		}
@@ -297,7 +305,7 @@ func TestChatJournalSplit(t *testing.T) {
 	resume := func(i int, from *gatewaytest.Client) (c *gatewaytest.Client) {
 		eventually(t, fmt.Sprint("resumed at node ", i+1), func() bool {
 			c = m.nodes[i].connect(t)
-			missed, err := c.Resume(waiting(t), from)
+			missed, err := c.Resume(resuming(t), from)
 			if closed, ok := errors.AsType[*gatewaytest.ClosedError](err); ok && closed.Code == int(gateway.CloseUnknown) {
 				return false
 			}
@@ -323,7 +331,7 @@ func TestChatJournalSplit(t *testing.T) {
 	until(d)
 	d.Cut()
 	back := m.nodes[2].connect(t)
-	if missed, err := back.Resume(waiting(t), d); err == nil {
+	if missed, err := back.Resume(resuming(t), d); err == nil {
 		t.Fatalf("the node that was cut off resumed with %d events", len(missed))
 	} else if closed, ok := errors.AsType[*gatewaytest.ClosedError](err); !ok || closed.Code != int(gateway.CloseUnknown) {
 		t.Fatalf("the client was not told to come again: %v", err)
@@ -375,7 +383,7 @@ func TestChatJournalAllDie(t *testing.T) {
 		s := &seen{t: t, count: map[string]int{}, order: map[string]int{}}
 		eventually(t, "resumed", func() bool {
 			again := m.nodes[2-i].connect(t)
-			missed, err := again.Resume(waiting(t), c)
+			missed, err := again.Resume(resuming(t), c)
 			if closed, ok := errors.AsType[*gatewaytest.ClosedError](err); ok && closed.Code == int(gateway.CloseUnknown) {
 				return false
 			}
@@ -392,7 +400,7 @@ func TestChatJournalAllDie(t *testing.T) {
 		}
 	}
 	eventually(t, "refused", func() bool {
-		_, err := m.nodes[0].connect(t).Resume(waiting(t), gone)
+		_, err := m.nodes[0].connect(t).Resume(resuming(t), gone)
 		closed, ok := errors.AsType[*gatewaytest.ClosedError](err)
 		if err == nil {
 			t.Fatal("a session that was closed came back")
