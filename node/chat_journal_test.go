@@ -130,8 +130,8 @@ func (m *mortal) start(i int) {
 	m.nodes[i] = &chatNode{stoppable: &stoppable{n, stop}, api: eventnodev1.NewChatServiceClient(conn), cfg: cfg}
 }
 
-// resuming is long enough for a resume while a dead node is not known to be dead: it is called
-// up to three times, for 3 s each, and the others have 2 s to hear where the session is.
+// resuming is long enough for a resume while a dead node is not known to be dead: a resume
+// calls that node up to three times, for 3 s each, and gives the others 2 s to hear of it.
 func resuming(t *testing.T) context.Context {
 	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
 	t.Cleanup(cancel)

@@ -105,6 +105,8 @@ func (n *Node) Run(ctx context.Context) error {
 		return fmt.Errorf("rpc address %s: %w", n.cfg.RPCAddress, err)
 	}
 	defer func() { _ = listener.Close() }()
+	n.start.at(func() string { return "its storage and its gossip to open" })
+	defer n.start.watched(ctx, n.ready, n.cfg.Logger)()
 	if n.cfg.ID == "" {
 		n.cfg.ID = defaultID(listener.Addr().String())
 	}
@@ -125,7 +127,6 @@ func (n *Node) Run(ctx context.Context) error {
 	defer stop()
 	g, alive := errgroup.WithContext(alive)
 	n.start.at(members.Waiting)
-	g.Go(func() error { n.start.watch(alive, n.ready, n.cfg.Logger); return nil })
 	// The durable plane goes when the clients have gone, who may need it for that.
 	storing, retire := context.WithCancel(alive)
 	defer retire()

@@ -3,6 +3,7 @@ package node
 import (
 	"context"
 	"log/slog"
+	"sync"
 	"sync/atomic"
 	"time"
 )
@@ -20,6 +21,14 @@ type starting struct{ step atomic.Pointer[func() string] }
 
 // at notes what the start waits for from now on.
 func (s *starting) at(step func() string) { s.step.Store(&step) }
+
+// watched has a goroutine watch until end is called.
+func (s *starting) watched(ctx context.Context, ready <-chan struct{}, logger *slog.Logger) (end func()) {
+	ctx, cancel := context.WithCancel(ctx)
+	var wg sync.WaitGroup
+	wg.Go(func() { s.watch(ctx, ready, logger) })
+	return func() { cancel(); wg.Wait() }
+}
 
 // watch warns of a start that is late, behind the first at, until ready is closed or ctx ends.
 func (s *starting) watch(ctx context.Context, ready <-chan struct{}, logger *slog.Logger) {
