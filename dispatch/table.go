@@ -141,7 +141,7 @@ func (t *table) views(views []*view, topic string) []*view {
 // appendViews is views for a topic that was found; v is nil if nobody wants just it.
 func (t *table) appendViews(views []*view, v *view, topic string) []*view {
 	before := views // of other topics: what is found for one is never the same
-	if v != nil && !slices.Contains(before, v) {
+	if v != nil && !hasTopic(before, v.topic) {
 		views = append(views, v)
 	}
 	if t.patterns.Len() == 0 {
@@ -149,11 +149,17 @@ func (t *table) appendViews(views []*view, v *view, topic string) []*view {
 	}
 	var buf [8]string
 	for _, p := range t.patterns.Append(buf[:0], topic) {
-		if v := t.find(p); v != nil && !slices.Contains(before, v) {
+		if v := t.find(p); v != nil && !hasTopic(before, p) {
 			views = append(views, v)
 		}
 	}
 	return views
+}
+
+// hasTopic reports whether views has the one of a topic or a pattern, by its name: it may
+// have been replaced since it was found.
+func hasTopic(views []*view, topic string) bool {
+	return slices.ContainsFunc(views, func(v *view) bool { return v.topic == topic })
 }
 
 // subscriptions lists those of views, each once.

@@ -115,6 +115,28 @@ func TestViewStandsStill(t *testing.T) {
 	}
 }
 
+// The topics of an event are looked up one after the other. A pattern of two of them, or a
+// topic that is named twice, is one place, also if subscriptions come and go in between: who
+// has it alone does not look whether it had the event already.
+func TestTableChangesDuringALookUp(t *testing.T) {
+	tab := newTable()
+	for _, interest := range []struct {
+		topic string
+		class class
+	}{{"topic:a", classTopic}, {"topic:*", classPattern}} {
+		tab.sit(interest.topic, interest.class, &Subscription{topics: []string{interest.topic}})
+	}
+	views := tab.views(nil, "topic:a")
+	tab.sit("topic:a", classTopic, &Subscription{})
+	tab.setPeer("topic:*", classPattern, eventnode.NodeRef{ID: "n2"}, true)
+	for _, again := range []string{"topic:b", "topic:a"} {
+		views = tab.views(views, again)
+	}
+	if len(views) != 2 {
+		t.Errorf("%d places for a topic and a pattern", len(views))
+	}
+}
+
 // 10,000 subscriptions to one topic: one row elsewhere, one send, and neither
 // coming nor going takes the square of it.
 func TestTenThousandSubscriptions(t *testing.T) {
