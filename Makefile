@@ -35,10 +35,8 @@ build: ## Build the command into bin/eventnode
 	$(GO) build -o bin/eventnode ./cmd/eventnode
 
 # A platform takes a minute when the cache is empty, for each has a standard library of its own.
-# This machine's is left to build and test.
-cross: ## Build the command, the client and the harness for the others of Linux, macOS and Windows, amd64 and arm64
+cross: ## Build the command, the client and the harness for Linux, macOS and Windows, amd64 and arm64
 	set -e; for os in linux darwin windows; do for arch in amd64 arm64; do \
-		[ $$os/$$arch != $$($(GO) env GOHOSTOS)/$$($(GO) env GOHOSTARCH) ] || continue; \
 		echo "--- $$os/$$arch"; \
 		GOOS=$$os GOARCH=$$arch CGO_ENABLED=0 $(GO) build ./cmd/eventnode . ./client ./test/cluster; done; done
 
@@ -48,7 +46,7 @@ cross: ## Build the command, the client and the harness for the others of Linux,
 # -p: tests of clusters wait for timeouts more than they compute.
 test: ## Run all tests in random order, again under the race detector with fewer rounds, and the acceptance run
 	tools/leaves-nothing $(GO) test -p $(PACKAGES) -timeout 20m -shuffle=on $(PKG)
-	tools/leaves-nothing $(GO) test -p $(PACKAGES) -vet=off -timeout 20m -race -short -cpu 1 -shuffle=on $(PKG)
+	tools/leaves-nothing $(GO) test -p $(PACKAGES) -timeout 20m -race -short -cpu 1 -shuffle=on $(PKG)
 	test/acceptance.sh
 
 race: ## Run the tests COUNT times (5) to find the rare failure; PKG=./groups/... for a part
@@ -90,14 +88,14 @@ bench: bench-binaries ## Measure beside NATS, Redis and Erlang pg, ROUNDS (5) ro
 bench-binaries: build
 	cd bench && $(GO) build -o ../bin/bench . && $(GO) build -o ../bin/nats-server github.com/nats-io/nats-server/v2
 
-check-bench: bench-binaries $(LINT) ## Lint and test the benchmark's module, and run a bit of it
-	cd bench && $(LINT) run ./... && $(GO) test ./...
+check-bench: bench-binaries $(LINT) ## Vet, lint and test the benchmark's module, and run a bit of it
+	cd bench && $(GO) vet ./... && $(LINT) run ./... && $(GO) test ./...
 	bin/bench run --short --rounds 1 --only '^(one-to-one/128|fan-out/10|latency/idle|request/64|wire|publish/flusher-1|consume/(one|while-publishing|keyed|scale)|outbox/.*|shard/.*)$$'
 
 # Modules of their own: who uses the root module pays for none of them.
-check-modules: $(LINT) ## Lint and test the adapters' and the examples' modules
+check-modules: $(LINT) ## Vet, lint and test the adapters' and the examples' modules
 	set -e; for module in $(sort $(wildcard adapters/*/go.mod examples/go.mod examples/*/go.mod)); do \
-		echo "--- $$module"; (cd $$(dirname $$module) && $(LINT) run ./... && $(GO) test ./...); done
+		echo "--- $$module"; (cd $$(dirname $$module) && $(GO) vet ./... && $(LINT) run ./... && $(GO) test ./...); done
 
 cluster: build ## Start a local cluster of NODES (3); ctrl-C stops it
 	bin/eventnode dev --nodes $(NODES)
